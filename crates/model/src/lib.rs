@@ -1,0 +1,37 @@
+//! The words of the field as types: ids, names, statuses, the state machine, the clock.
+//!
+//! Everything here is plain data and pure functions. There is no IO, no async, no clock
+//! reading and no randomness; time and random bytes come in as values.
+//!
+//! Entities ([`Pipeline`], [`Job`], …) are what the store returns and what the use cases
+//! pass around. They are deliberately not `Serialize`: what strangers see is in `wire`.
+//! The exception is [`definition`], the stored form of a compiled job, which only our own
+//! code reads back.
+
+mod words;
+
+pub mod definition;
+pub mod ids;
+pub mod job;
+pub mod kinds;
+pub mod people;
+pub mod pipeline;
+pub mod project;
+pub mod runner;
+pub mod status;
+pub mod text;
+pub mod time;
+pub mod token;
+
+pub use definition::JobDefinition;
+pub use ids::*;
+pub use job::Job;
+pub use kinds::*;
+pub use people::User;
+pub use pipeline::Pipeline;
+pub use project::{Namespace, Project};
+pub use runner::{Runner, RunnerManager};
+pub use status::{CompositeInput, InvalidTransition, JobEvent, Status, composite};
+pub use text::{GitRef, InvalidSha, Sha};
+pub use time::{Clock, Timestamp};
+pub use token::{AccessToken, TriggerToken};
