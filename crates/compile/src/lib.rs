@@ -12,11 +12,15 @@
 //! the answers to [`Facts`] and calls again. What the user wrote wrong is data
 //! ([`Diagnostic`]), never an `Err`.
 
+pub mod config;
 pub mod diagnostic;
 pub mod facts;
+pub mod load;
 pub mod plan;
 pub mod yaml;
 
+pub use config::{Config, PlanRequest};
 pub use diagnostic::{Diagnostic, Severity};
 pub use facts::{Answer, Demand, Facts, FileKey, Step};
+pub use load::{Limits, LoadRequest, Loaded, load};
 pub use plan::{Plan, PlanResult, Planned, Variable, VariableOrigin};
