@@ -1,1 +1,11 @@
-//! Placeholder.
+//! The use cases, one file each. Who may do what is decided here, and only here.
+//!
+//! A use case takes the [`App`], the [`Caller`] and what was asked for as checked values, and
+//! answers with entities of `model` or an [`Error`] in GitLab's words. It knows neither HTTP nor
+//! SQL: those are in `web` and `store`.
+
+pub mod error;
+pub mod keys;
+
+pub use error::{Error, Result, TokenProblem};
+pub use keys::Keys;

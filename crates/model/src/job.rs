@@ -131,7 +131,10 @@ impl Job {
     /// Returns what [`composite`](crate::status::composite) looks at.
     #[must_use]
     pub const fn composite_input(&self) -> CompositeInput {
-        CompositeInput { status: self.status, allow_failure: self.allow_failure }
+        CompositeInput {
+            status: self.status,
+            allow_failure: self.allow_failure,
+        }
     }
 
     /// Whether the job writes `needs` and so does not wait for its stage.
@@ -151,6 +154,12 @@ impl Job {
     #[must_use]
     pub fn queued_seconds(&self, now: Timestamp) -> Option<f64> {
         let queued = self.queued_at?;
-        Some(self.started_at.or(self.finished_at).unwrap_or(now).since(queued).as_secs_f64())
+        Some(
+            self.started_at
+                .or(self.finished_at)
+                .unwrap_or(now)
+                .since(queued)
+                .as_secs_f64(),
+        )
     }
 }

@@ -146,7 +146,9 @@ impl ProtectedRef {
 pub fn wildcard_match(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
-    let Some(mut rest) = text.strip_prefix(first) else { return false };
+    let Some(mut rest) = text.strip_prefix(first) else {
+        return false;
+    };
     let Some(last) = pattern.contains('*').then(|| parts.next_back().unwrap_or_default()) else {
         return rest.is_empty();
     };

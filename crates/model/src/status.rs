@@ -42,7 +42,10 @@ impl Status {
     /// Ended, one way or the other: success, failed, canceled, skipped.
     #[must_use]
     pub const fn is_completed(self) -> bool {
-        matches!(self, Status::Success | Status::Failed | Status::Canceled | Status::Skipped)
+        matches!(
+            self,
+            Status::Success | Status::Failed | Status::Canceled | Status::Skipped
+        )
     }
 
     /// On its way to or with a runner.
@@ -210,7 +213,8 @@ pub fn composite(jobs: impl IntoIterator<Item = CompositeInput>, as_needs: bool)
 /// Says whether a job of the group failed or was canceled although that was allowed.
 #[must_use]
 pub fn has_warnings(jobs: impl IntoIterator<Item = CompositeInput>) -> bool {
-    jobs.into_iter().any(|job| job.allow_failure && matches!(job.status, Status::Failed | Status::Canceled))
+    jobs.into_iter()
+        .any(|job| job.allow_failure && matches!(job.status, Status::Failed | Status::Canceled))
 }
 
 /// The set of symbols, one bit each.

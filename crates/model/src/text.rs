@@ -75,13 +75,19 @@ impl GitRef {
     /// A branch.
     #[must_use]
     pub fn branch(name: impl Into<String>) -> GitRef {
-        GitRef { name: name.into(), is_tag: false }
+        GitRef {
+            name: name.into(),
+            is_tag: false,
+        }
     }
 
     /// A tag.
     #[must_use]
     pub fn tag(name: impl Into<String>) -> GitRef {
-        GitRef { name: name.into(), is_tag: true }
+        GitRef {
+            name: name.into(),
+            is_tag: true,
+        }
     }
 
     /// Returns the full name, `refs/heads/…` or `refs/tags/…`.
@@ -113,7 +119,13 @@ pub fn slug(text: &str) -> String {
     let replaced: String = text
         .to_lowercase()
         .chars()
-        .map(|c| if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '-' })
+        .map(|c| {
+            if c.is_ascii_lowercase() || c.is_ascii_digit() {
+                c
+            } else {
+                '-'
+            }
+        })
         .take(63)
         .collect();
     replaced.trim_matches('-').to_owned()
@@ -142,7 +154,10 @@ mod tests {
     #[test]
     fn full_names_round_trip() {
         for full in ["refs/heads/a/b", "refs/tags/v1"] {
-            assert_eq!(GitRef::from_full_name(full).map(|r| r.full_name()).as_deref(), Some(full));
+            assert_eq!(
+                GitRef::from_full_name(full).map(|r| r.full_name()).as_deref(),
+                Some(full)
+            );
         }
         assert_eq!(GitRef::from_full_name("refs/merge-requests/1/head"), None);
     }

@@ -1,0 +1,127 @@
+//! Why a use case did not do what was asked, in GitLab's words.
+//!
+//! One variant per shape of answer (rest-api.md 5). The mapping to a status and a body is in
+//! `web`, in one place; here are the words.
+
+use std::collections::BTreeMap;
+
+use store::StoreError;
+
+/// What the caller is told.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No or unknown credentials where some are needed: 401.
+    #[error("401 Unauthorized")]
+    Unauthorized,
+    /// 401 with a text of its own, e.g. `Job is not running`.
+    #[error("{0}")]
+    UnauthorizedMessage(String),
+    /// A token that is known but no longer good: 401 in OAuth's form.
+    #[error("{0}")]
+    InvalidToken(TokenProblem),
+    /// The token's scopes do not cover the request: 403 in OAuth's form.
+    #[error("The request requires higher privileges than provided by the access token.")]
+    InsufficientScope {
+        /// The scopes that would do, separated by blanks.
+        accepted: &'static str,
+    },
+    /// 403, with a reason behind ` - ` where GitLab gives one.
+    #[error("403 Forbidden{}", .0.as_ref().map(|r| format!(" - {r}")).unwrap_or_default())]
+    Forbidden(Option<String>),
+    /// 404 of a thing that has a name: `404 Project Not Found`.
+    #[error("404 {0} Not Found")]
+    NotFound(&'static str),
+    /// 404 without a name: `404 Not Found`.
+    #[error("404 Not Found")]
+    NotFoundPlain,
+    /// 404 of a record looked up by id: `404 Not found`, with the small f.
+    #[error("404 Not found")]
+    RecordNotFound,
+    /// 400 `{"error": "a is missing, b is invalid"}`: the parameters themselves.
+    #[error("{}", .0.join(", "))]
+    Parameters(Vec<String>),
+    /// 400 `{"message": "400 Bad request - REASON"}`.
+    #[error("400 Bad request - {0}")]
+    BadRequest(String),
+    /// 400 `{"message": {"field": ["text"]}}`: a record that is not valid.
+    #[error("invalid: {0:?}")]
+    Invalid(BTreeMap<&'static str, Vec<String>>),
+    /// `{"message": {"base": ["text"]}}` with 400, or 422 when a failed pipeline was kept.
+    #[error("{message}")]
+    PipelineNotCreated {
+        /// GitLab's text.
+        message: String,
+        /// Whether a failed pipeline was stored.
+        kept: bool,
+    },
+    /// Any other status with `{"message": text}`.
+    #[error("{message}")]
+    Status {
+        /// HTTP status.
+        status: u16,
+        /// The whole text.
+        message: String,
+    },
+    /// Any other status with `{"error": text}`.
+    #[error("{error}")]
+    StatusError {
+        /// HTTP status.
+        status: u16,
+        /// The whole text.
+        error: String,
+    },
+    /// Too many requests: 429 with `Retry-After`.
+    #[error("This endpoint has been requested too many times. Try again later.")]
+    TooMany {
+        /// Seconds until a try makes sense.
+        retry_after: u64,
+    },
+    /// Nothing the caller can do about: 500. The cause goes to the log only.
+    #[error("500 Internal Server Error")]
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// What is wrong with a token that was good once (rest-api.md 4.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TokenProblem {
+    /// Past its day.
+    #[error("Token is expired. You can either do re-authorization or token refresh.")]
+    Expired,
+    /// Revoked.
+    #[error("Token was revoked. You have to re-authorize from the user.")]
+    Revoked,
+}
+
+/// The result of a use case.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// A 403 without a reason.
+    #[must_use]
+    pub const fn forbidden() -> Error {
+        Error::Forbidden(None)
+    }
+
+    /// One field that is not valid.
+    #[must_use]
+    pub fn invalid(field: &'static str, text: impl Into<String>) -> Error {
+        Error::Invalid(BTreeMap::from([(field, vec![text.into()])]))
+    }
+
+    /// One parameter problem, e.g. `token is missing`.
+    #[must_use]
+    pub fn parameter(text: impl Into<String>) -> Error {
+        Error::Parameters(vec![text.into()])
+    }
+
+    /// An error nobody foresaw.
+    pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+        Error::Internal(cause.into())
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Error {
+        Error::internal(error)
+    }
+}
