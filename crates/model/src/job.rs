@@ -93,6 +93,9 @@ pub struct Job {
     pub start_in_seconds: Option<i64>,
     /// When a delayed job becomes due.
     pub scheduled_at: Option<Timestamp>,
+    /// Whether it starts in its turn without waiting for a person or a time although `when` says so:
+    /// set on the retry of a manual or delayed job.
+    pub enqueue_immediately: bool,
     /// Who it runs as.
     pub user_id: Option<UserId>,
     /// The runner that has or had it.

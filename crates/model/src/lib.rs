@@ -28,7 +28,7 @@ pub use ids::*;
 pub use job::Job;
 pub use kinds::*;
 pub use people::User;
-pub use pipeline::Pipeline;
+pub use pipeline::{Pipeline, StageState};
 pub use project::{Namespace, Project};
 pub use runner::{Runner, RunnerManager};
 pub use status::{CompositeInput, InvalidTransition, JobEvent, Status, composite};

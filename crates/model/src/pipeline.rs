@@ -27,6 +27,10 @@ pub struct Pipeline {
     pub protected: bool,
     /// Current status.
     pub status: Status,
+    /// The stages that have jobs, in order, each with its status: what lists show without reading jobs.
+    ///
+    /// Kept rather than derived because `created` never replaces a stage's earlier status.
+    pub stages: Vec<StageState>,
     /// Why it exists.
     pub source: Source,
     /// `workflow:name`, expanded.
@@ -57,4 +61,15 @@ pub struct Pipeline {
     pub finished_at: Option<Timestamp>,
     /// Seconds during which at least one job ran.
     pub duration_seconds: Option<i64>,
+}
+
+/// A stage of a pipeline and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct StageState {
+    /// Position in the plan, counted from 0 at `.pre`.
+    pub index: u32,
+    /// Its name.
+    pub name: String,
+    /// Its status.
+    pub status: Status,
 }
