@@ -4,8 +4,13 @@
 //! answers with entities of `model` or an [`Error`] in GitLab's words. It knows neither HTTP nor
 //! SQL: those are in `web` and `store`.
 
+pub mod access;
+pub mod caller;
 pub mod error;
 pub mod keys;
+pub mod settings;
 
+pub use caller::{Caller, Credential, JobCaller, UserCaller};
 pub use error::{Error, Result, TokenProblem};
 pub use keys::Keys;
+pub use settings::{ExternalUrl, Settings};

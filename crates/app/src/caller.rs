@@ -1,0 +1,70 @@
+//! Who calls.
+
+use model::{AccessTokenId, Job, User};
+
+/// The caller of a use case, after authentication.
+#[derive(Clone, Debug)]
+pub enum Caller {
+    /// No credentials.
+    Anonymous,
+    /// A person or bot, by access token or session.
+    User(UserCaller),
+    /// A running job, by its job token; acts as its user within the job token's limits.
+    Job(JobCaller),
+}
+
+/// A person or bot.
+#[derive(Clone, Debug)]
+pub struct UserCaller {
+    /// As whom.
+    pub user: User,
+    /// By what.
+    pub credential: Credential,
+}
+
+/// What proved who a [`UserCaller`] is.
+#[derive(Clone, Debug)]
+pub enum Credential {
+    /// A personal, project or group access token.
+    AccessToken {
+        /// Which.
+        id: AccessTokenId,
+        /// What it may be used for.
+        scopes: Vec<String>,
+    },
+    /// A password or session: everything the user may do.
+    Session,
+}
+
+/// A running job.
+#[derive(Clone, Debug)]
+pub struct JobCaller {
+    /// Whom it runs as.
+    pub user: User,
+    /// The job.
+    pub job: Job,
+}
+
+impl Caller {
+    /// Returns the user the caller acts as.
+    #[must_use]
+    pub const fn user(&self) -> Option<&User> {
+        match self {
+            Caller::Anonymous => None,
+            Caller::User(caller) => Some(&caller.user),
+            Caller::Job(caller) => Some(&caller.user),
+        }
+    }
+
+    /// Whether the caller administers the server. A job never does, whoever started it.
+    #[must_use]
+    pub fn is_admin(&self) -> bool {
+        matches!(self, Caller::User(caller) if caller.user.is_admin)
+    }
+
+    /// Whether anybody in particular calls.
+    #[must_use]
+    pub const fn is_authenticated(&self) -> bool {
+        !matches!(self, Caller::Anonymous)
+    }
+}
