@@ -128,10 +128,8 @@ impl JobDefinition {
 #[must_use]
 pub fn group_name(name: &str) -> &str {
     let mut name = name.trim_end();
-    if name.ends_with(']') {
-        if let Some(start) = name.find(": [") {
-            return name[..start].trim_end();
-        }
+    if let Some(start) = name.find(": [").filter(|_| name.ends_with(']')) {
+        return name[..start].trim_end();
     }
     // "test 1/3", "test 1 of 3" and "test 1 3" all belong to "test".
     let digits_end = name.trim_end_matches(|c: char| c.is_ascii_digit());

@@ -29,7 +29,7 @@ pub use job::Job;
 pub use kinds::*;
 pub use people::User;
 pub use pipeline::{Pipeline, StageState};
-pub use project::{Namespace, Project};
+pub use project::{Namespace, Project, ProtectedRef};
 pub use runner::{Runner, RunnerManager};
 pub use status::{CompositeInput, InvalidTransition, JobEvent, Status, composite};
 pub use text::{GitRef, InvalidSha, Sha};
