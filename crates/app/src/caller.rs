@@ -8,9 +8,9 @@ pub enum Caller {
     /// No credentials.
     Anonymous,
     /// A person or bot, by access token or session.
-    User(UserCaller),
+    User(Box<UserCaller>),
     /// A running job, by its job token; acts as its user within the job token's limits.
-    Job(JobCaller),
+    Job(Box<JobCaller>),
 }
 
 /// A person or bot.

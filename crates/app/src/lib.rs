@@ -9,6 +9,11 @@ pub mod caller;
 pub mod error;
 pub mod keys;
 pub mod settings;
+pub mod time;
+pub mod variables;
+
+/// Where a project's configuration is unless its settings say otherwise.
+pub const DEFAULT_CONFIG_PATH: &str = ".gitlab-ci.yml";
 
 pub use caller::{Caller, Credential, JobCaller, UserCaller};
 pub use error::{Error, Result, TokenProblem};

@@ -1,0 +1,42 @@
+//! Moments as text.
+
+use jiff::Timestamp as Instant;
+use model::{Clock, Timestamp};
+
+/// The system's clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(Instant::now().as_microsecond())
+    }
+}
+
+/// Returns `2026-01-02T03:04:05Z`: the form of times in variables.
+#[must_use]
+pub fn iso_seconds(at: Timestamp) -> String {
+    instant(at).strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// Returns `2026-01-02T03:04:05.678Z`: the form of times in the API.
+#[must_use]
+pub fn iso_millis(at: Timestamp) -> String {
+    instant(at).strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
+}
+
+fn instant(at: Timestamp) -> Instant {
+    Instant::from_microsecond(at.microseconds()).unwrap_or(Instant::UNIX_EPOCH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_utc_with_seconds_or_milliseconds() {
+        let at = Timestamp(1_767_323_045_678_901);
+        assert_eq!(iso_seconds(at), "2026-01-02T03:04:05Z");
+        assert_eq!(iso_millis(at), "2026-01-02T03:04:05.678Z");
+    }
+}
