@@ -77,6 +77,10 @@ pub struct Loaded {
     pub merged: Option<Node>,
     /// Every file that was included, in order.
     pub includes: Vec<Included>,
+    /// Names of the variables whose values reading the configuration looked at (include paths and
+    /// rules, `expand_vars`), defined or not. A result holds for every pipeline of the commit in
+    /// which these have the same values; the caller's cache relies on it.
+    pub looked_at: Vec<String>,
     /// The texts, for excerpts: index = [`Span::file`](crate::yaml::Span::file); the first is the root file.
     pub sources: Vec<Source>,
 }
@@ -105,6 +109,19 @@ pub struct Included {
     pub context_sha: Option<String>,
 }
 
+impl Included {
+    /// Whether the file is the same whenever this commit is compiled: from the pipeline's own
+    /// commit, or one of our templates.
+    #[must_use]
+    pub fn is_fixed(&self) -> bool {
+        match &self.key {
+            FileKey::Project { project, git_ref, .. } => project.is_none() && git_ref.is_none(),
+            FileKey::Template { .. } => true,
+            FileKey::Remote { .. } | FileKey::Component { .. } | FileKey::Given { .. } => false,
+        }
+    }
+}
+
 /// Reads a configuration.
 ///
 /// Answers [`Step::Needs`] until every included file is among the `facts`. What is wrong with the
@@ -117,6 +134,7 @@ pub fn load(request: &LoadRequest<'_>, facts: &Facts) -> Step<Loaded> {
         diagnostics: Vec::new(),
         merged: None,
         includes: Vec::new(),
+        looked_at: Vec::new(),
         sources: Vec::new(),
     })
 }
