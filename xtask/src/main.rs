@@ -1,2 +1,98 @@
-//! Chores.
-fn main() {}
+//! The project's chores: `cargo xtask test`, `cargo xtask ci` and the others.
+//!
+//! Without features this program has no dependencies, so that the first command of the README
+//! answers within a second. It starts other programs (cargo, `PostgreSQL`, Python) and knows nothing of
+//! what they test; chores that use the project's own crates are behind features.
+
+use std::process::ExitCode;
+
+mod ci;
+#[cfg(feature = "conformance")]
+mod conformance;
+mod process;
+mod services;
+mod test;
+mod tidy;
+
+/// Why a chore stopped, for the person who started it.
+type Result<T, E = String> = std::result::Result<T, E>;
+
+/// One chore: its name, what it does, the function that does it with the rest of the arguments.
+type Chore = (&'static str, &'static str, fn(&[String]) -> Result<()>);
+
+const CHORES: &[Chore] = &[
+    (
+        "test",
+        "all tests on both databases; installs or starts what they need. Arguments go to `cargo test`",
+        test::run,
+    ),
+    (
+        "ci",
+        "everything a change must pass: `check`, `test`, and `conformance` where its data is there",
+        ci::run,
+    ),
+    (
+        "check",
+        "formatting, tidy rules, clippy, rustdoc: no warning anywhere",
+        ci::check,
+    ),
+    (
+        "tidy",
+        "only the rules of this repository (layers, words, documents)",
+        tidy::run,
+    ),
+    (
+        "conformance",
+        "recorded behavior of GitLab against ours: `conformance DIR`",
+        run_conformance,
+    ),
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let Some((name, rest)) = arguments.split_first() else {
+        print_usage();
+        return ExitCode::FAILURE;
+    };
+    let Some((_, _, chore)) = CHORES.iter().find(|(known, _, _)| known == name) else {
+        eprintln!("error: there is no chore `{name}`\n");
+        print_usage();
+        return ExitCode::FAILURE;
+    };
+    match chore(rest) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("error: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn print_usage() {
+    eprintln!("usage: cargo xtask CHORE [ARGUMENTS]\n");
+    for (name, about, _) in CHORES {
+        eprintln!("  {name:<12} {about}");
+    }
+}
+
+#[cfg(feature = "conformance")]
+fn run_conformance(arguments: &[String]) -> Result<()> {
+    conformance::run(arguments)
+}
+
+/// Starts this program again with what the suites need compiled in.
+#[cfg(not(feature = "conformance"))]
+fn run_conformance(arguments: &[String]) -> Result<()> {
+    process::cargo([
+        "run",
+        "--quiet",
+        "--package",
+        "xtask",
+        "--features",
+        "conformance",
+        "--",
+        "conformance",
+    ])
+    .args(arguments)
+    .run()
+}

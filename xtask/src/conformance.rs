@@ -1,0 +1,49 @@
+//! `cargo xtask conformance DIR`: recorded behavior of GitLab against ours.
+//!
+//! `DIR` holds one folder per suite. A suite is a module of its own (`conformance_….rs`) with one
+//! function that takes its folder and answers with a [`Tally`]; it prints each case that differs.
+
+use std::path::Path;
+
+use crate::Result;
+
+/// What a suite found.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tally {
+    /// Cases that came out as recorded.
+    pub(crate) passed: usize,
+    /// Cases that did not.
+    pub(crate) failed: usize,
+}
+
+/// A folder of `DIR` and the function that runs it.
+type Suite = (&'static str, fn(&Path) -> Result<Tally>);
+
+const SUITES: &[Suite] = &[];
+
+/// Runs every suite whose folder is there.
+pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    let [dir] = arguments else {
+        return Err("expected one argument: the folder with the suites".to_owned());
+    };
+    let mut total = Tally::default();
+    for (folder, suite) in SUITES {
+        let path = Path::new(dir).join(folder);
+        if !path.is_dir() {
+            println!("conformance: no folder `{}`, left out", path.display());
+            continue;
+        }
+        let tally = suite(&path)?;
+        println!(
+            "conformance: {folder}: {} passed, {} failed",
+            tally.passed, tally.failed
+        );
+        total.passed += tally.passed;
+        total.failed += tally.failed;
+    }
+    println!("{} passed, {} failed", total.passed, total.failed);
+    match total.failed {
+        0 => Ok(()),
+        failed => Err(format!("{failed} conformance cases differ from the recorded behavior")),
+    }
+}
