@@ -31,7 +31,7 @@ pub use people::User;
 pub use pipeline::{Pipeline, StageState};
 pub use project::{Namespace, Project, ProtectedRef};
 pub use runner::{Runner, RunnerManager};
-pub use status::{CompositeInput, InvalidTransition, JobEvent, Status, composite};
+pub use status::{CompositeInput, EnqueueTo, InvalidTransition, JobEvent, Status, StatusSet, composite};
 pub use text::{GitRef, InvalidSha, Sha};
 pub use time::{Clock, Timestamp};
 pub use token::{AccessToken, TriggerToken};

@@ -85,6 +85,12 @@ impl Status {
         !self.is_completed() && !matches!(self, Status::Canceling)
     }
 
+    /// Was with a runner, or counts as if it had been: running, success, failed.
+    #[must_use]
+    pub const fn is_started(self) -> bool {
+        matches!(self, Status::Running | Status::Success | Status::Failed)
+    }
+
     /// A job token is valid in these statuses only.
     #[must_use]
     pub const fn is_executing(self) -> bool {
@@ -181,7 +187,6 @@ impl Status {
             (S::Running, E::Cancel { graceful: true }) => Ok(S::Canceling),
             (_, E::Cancel { .. }) if self.is_cancelable() => Ok(S::Canceled),
             (S::Canceling, E::ForceCancel) => Ok(S::Canceled),
-            (_, E::ForceCancel) if self.is_cancelable() => Ok(S::Canceled),
             (S::Skipped | S::Manual, E::Reset) => Ok(S::Created),
             (from, event) => Err(InvalidTransition { from, event }),
         }
@@ -203,33 +208,30 @@ pub struct CompositeInput {
 /// makes the group skipped. Retried jobs must be left out by the caller.
 #[must_use]
 pub fn composite(jobs: impl IntoIterator<Item = CompositeInput>, as_needs: bool) -> Option<Status> {
-    let mut seen = Seen::default();
-    for job in jobs {
-        seen.add(job);
-    }
-    seen.status(as_needs)
+    let group: StatusSet = jobs.into_iter().collect();
+    if as_needs { group.needs_status() } else { group.status() }
 }
 
-/// Says whether a job of the group failed or was canceled although that was allowed.
-#[must_use]
-pub fn has_warnings(jobs: impl IntoIterator<Item = CompositeInput>) -> bool {
-    jobs.into_iter()
-        .any(|job| job.allow_failure && matches!(job.status, Status::Failed | Status::Canceled))
+/// A group of jobs, reduced to what [`composite`] depends on: cheap to grow and to merge.
+///
+/// One bit for each status that occurs, with a failure or cancellation that was allowed counted
+/// as a warning, and an optional manual job as ignored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StatusSet(u32);
+
+impl FromIterator<CompositeInput> for StatusSet {
+    fn from_iter<I: IntoIterator<Item = CompositeInput>>(jobs: I) -> StatusSet {
+        let mut group = StatusSet::default();
+        for job in jobs {
+            group.add(job);
+        }
+        group
+    }
 }
 
-/// The set of symbols, one bit each.
-#[derive(Default)]
-struct Seen(u32);
-
-impl Seen {
-    const WARN: u32 = 1 << 30;
-    const IGNORED: u32 = 1 << 31;
-
-    const fn bit(status: Status) -> u32 {
-        1 << status as u32
-    }
-
-    fn add(&mut self, job: CompositeInput) {
+impl StatusSet {
+    /// Adds a job.
+    pub fn add(&mut self, job: CompositeInput) {
         self.0 |= match job.status {
             Status::Failed | Status::Canceled if job.allow_failure => Self::WARN,
             Status::Manual if job.allow_failure => Self::IGNORED,
@@ -237,55 +239,277 @@ impl Seen {
         };
     }
 
-    const fn has(&self, status: Status) -> bool {
+    /// Adds all jobs of another group.
+    pub const fn merge(&mut self, other: StatusSet) {
+        self.0 |= other.0;
+    }
+
+    /// Returns the status of a stage, a pipeline or all jobs of earlier stages; `None` when there is no job.
+    #[must_use]
+    pub fn status(self) -> Option<Status> {
+        (self.0 != 0).then(|| self.of_some())
+    }
+
+    /// Returns the status of jobs named in `needs`: one that is skipped or ignored decides.
+    #[must_use]
+    pub fn needs_status(self) -> Option<Status> {
+        if self.has(Status::Skipped) || self.0 & Self::IGNORED != 0 {
+            return Some(Status::Skipped);
+        }
+        self.status()
+    }
+
+    /// Whether a job failed or was canceled although that was allowed.
+    #[must_use]
+    pub const fn has_warnings(self) -> bool {
+        self.0 & Self::WARN != 0
+    }
+
+    const WARN: u32 = 1 << 30;
+    const IGNORED: u32 = 1 << 31;
+
+    const fn bit(status: Status) -> u32 {
+        1 << status as u32
+    }
+
+    const fn has(self, status: Status) -> bool {
         self.0 & Self::bit(status) != 0
     }
 
-    /// Only these statuses, besides warnings and ignored jobs where allowed.
-    fn only(&self, statuses: &[Status], extra: u32) -> bool {
-        let allowed = statuses.iter().fold(extra, |bits, status| bits | Self::bit(*status));
+    /// Only these statuses, besides ignored jobs.
+    fn only(self, statuses: &[Status]) -> bool {
+        let allowed = statuses
+            .iter()
+            .fold(Self::IGNORED, |bits, status| bits | Self::bit(*status));
         self.0 & !allowed == 0
     }
 
-    fn status(&self, as_needs: bool) -> Option<Status> {
+    /// Only these statuses, besides ignored jobs and warnings.
+    fn only_or_warn(self, statuses: &[Status]) -> bool {
+        StatusSet(self.0 & !Self::WARN).only(statuses)
+    }
+
+    /// The first rule that holds; the order is GitLab's and matters.
+    fn of_some(self) -> Status {
         use Status as S;
-        let both = Self::WARN | Self::IGNORED;
-        if self.0 == 0 {
-            return None;
-        }
-        if as_needs && (self.has(S::Skipped) || self.0 & Self::IGNORED != 0) {
-            return Some(S::Skipped);
-        }
-        Some(if self.only(&[S::Skipped], Self::IGNORED) {
+        if self.only(&[S::Skipped]) {
             S::Skipped
-        } else if self.only(&[S::Success, S::Skipped], both) {
+        } else if self.only_or_warn(&[S::Success, S::Skipped]) {
             S::Success
-        } else if self.only(&[S::Created], both) {
+        } else if self.only_or_warn(&[S::Created]) {
             S::Created
-        } else if self.only(&[S::Preparing], both) {
+        } else if self.only_or_warn(&[S::Preparing]) {
             S::Preparing
-        } else if self.only(&[S::Canceled, S::Success, S::Skipped], both) {
+        } else if self.only_or_warn(&[S::Canceled, S::Success, S::Skipped]) {
             S::Canceled
-        } else if self.only(&[S::Pending, S::Created, S::Skipped], both) {
+        } else if self.only_or_warn(&[S::Pending, S::Created, S::Skipped]) {
             S::Pending
-        } else if self.has(S::Running) || self.has(S::Pending) {
-            S::Running
-        } else if self.has(S::WaitingForResource) {
-            S::WaitingForResource
-        } else if self.has(S::WaitingForCallback) {
-            S::WaitingForCallback
-        } else if self.has(S::Manual) {
-            S::Manual
-        } else if self.has(S::Scheduled) {
-            S::Scheduled
-        } else if self.has(S::Preparing) {
-            S::Preparing
-        } else if self.has(S::Created) {
-            S::Running
-        } else if self.has(S::Canceling) {
-            S::Canceling
         } else {
-            S::Failed
-        })
+            const DECIDING: [(Status, Status); 9] = [
+                (S::Running, S::Running),
+                (S::Pending, S::Running),
+                (S::WaitingForResource, S::WaitingForResource),
+                (S::WaitingForCallback, S::WaitingForCallback),
+                (S::Manual, S::Manual),
+                (S::Scheduled, S::Scheduled),
+                (S::Preparing, S::Preparing),
+                (S::Created, S::Running),
+                (S::Canceling, S::Canceling),
+            ];
+            let found = DECIDING.into_iter().find(|(status, _)| self.has(*status));
+            found.map_or(S::Failed, |(_, result)| result)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use {JobEvent as E, Status as S};
+
+    /// `"success, failed?"`: a question mark means `allow_failure`.
+    fn group(text: &str) -> StatusSet {
+        text.split(", ")
+            .filter(|job| !job.is_empty())
+            .map(|job| CompositeInput {
+                status: job.trim_end_matches('?').parse().unwrap(),
+                allow_failure: job.ends_with('?'),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_status_of_a_group_follows_from_the_set_of_its_jobs() {
+        for (jobs, as_stage, as_needs) in [
+            ("success, created", "running", "running"),
+            ("created, skipped", "pending", "skipped"),
+            ("failed, created", "running", "running"),
+            ("failed, manual", "manual", "manual"),
+            ("success, manual?", "success", "skipped"),
+            ("manual?", "skipped", "skipped"),
+            ("success, manual", "manual", "manual"),
+            ("failed?", "success", "success"),
+            ("failed?, created", "created", "created"),
+            ("skipped, failed", "failed", "skipped"),
+            ("skipped, running", "running", "skipped"),
+            ("success, skipped", "success", "skipped"),
+            ("canceled, success", "canceled", "canceled"),
+            ("canceled, failed", "failed", "failed"),
+            ("canceled?, success", "success", "success"),
+            ("pending, success", "running", "running"),
+            ("scheduled, success", "scheduled", "scheduled"),
+            ("preparing, failed?", "preparing", "preparing"),
+            ("preparing, failed", "preparing", "preparing"),
+            ("pending, created, failed?", "pending", "pending"),
+            (
+                "waiting_for_resource, failed",
+                "waiting_for_resource",
+                "waiting_for_resource",
+            ),
+            ("waiting_for_resource, running", "running", "running"),
+            (
+                "waiting_for_callback, manual",
+                "waiting_for_callback",
+                "waiting_for_callback",
+            ),
+            ("canceling, success", "canceling", "canceling"),
+            ("canceling, running", "running", "running"),
+            ("canceling, failed", "canceling", "canceling"),
+            ("failed, success", "failed", "failed"),
+        ] {
+            assert_eq!(group(jobs).status().unwrap().as_str(), as_stage, "{jobs}");
+            assert_eq!(
+                group(jobs).needs_status().unwrap().as_str(),
+                as_needs,
+                "{jobs} as needs"
+            );
+        }
+    }
+
+    #[test]
+    fn a_group_without_jobs_has_no_status() {
+        assert_eq!((group("").status(), group("").needs_status()), (None, None));
+    }
+
+    #[test]
+    fn a_warning_is_a_failure_or_cancellation_that_was_allowed() {
+        for (jobs, expected) in [
+            ("failed?", true),
+            ("canceled?, success", true),
+            ("failed", false),
+            ("manual?", false),
+            ("success?", false),
+        ] {
+            assert_eq!(group(jobs).has_warnings(), expected, "{jobs}");
+        }
+    }
+
+    #[test]
+    fn merged_groups_are_as_if_they_were_one() {
+        let mut merged = group("success, failed?");
+        merged.merge(group("created"));
+        assert_eq!(merged, group("created, success, failed?"));
+    }
+
+    /// Every status an event can happen in, and where it leads; it is refused in all others.
+    #[test]
+    fn an_event_happens_in_the_listed_statuses_only() {
+        let before_end = [
+            S::Created,
+            S::WaitingForResource,
+            S::Preparing,
+            S::WaitingForCallback,
+            S::Pending,
+            S::Running,
+        ];
+        let to = |status: S, from: &[S]| from.iter().map(|from| (*from, status)).collect::<Vec<_>>();
+        let enqueued = [S::Created, S::Skipped, S::Manual, S::Scheduled];
+        let cancelable = || [before_end.as_slice(), &[S::Manual, S::Scheduled]].concat();
+        let table: Vec<(E, Vec<(S, S)>)> = vec![
+            (E::Enqueue(EnqueueTo::Pending), to(S::Pending, &enqueued)),
+            (E::Enqueue(EnqueueTo::Preparing), to(S::Preparing, &enqueued)),
+            (
+                E::Enqueue(EnqueueTo::WaitingForResource),
+                to(S::WaitingForResource, &enqueued),
+            ),
+            (E::ResourceAssigned, to(S::Pending, &[S::WaitingForResource])),
+            (E::Prepared, to(S::Pending, &[S::Preparing])),
+            (E::Schedule, to(S::Scheduled, &[S::Created])),
+            (E::Unschedule, to(S::Manual, &[S::Scheduled])),
+            (E::Actionize, to(S::Manual, &[S::Created])),
+            (E::Run, to(S::Running, &[S::Pending])),
+            (E::Requeue, to(S::Pending, &[S::Running])),
+            (
+                E::Skip,
+                to(
+                    S::Skipped,
+                    &[S::Created, S::WaitingForResource, S::Preparing, S::Pending],
+                ),
+            ),
+            (
+                E::Drop,
+                [to(S::Failed, &cancelable()), to(S::Canceled, &[S::Canceling])].concat(),
+            ),
+            (
+                E::Succeed,
+                [to(S::Success, &before_end), to(S::Canceled, &[S::Canceling])].concat(),
+            ),
+            (E::Cancel { graceful: false }, to(S::Canceled, &cancelable())),
+            (
+                E::Cancel { graceful: true },
+                cancelable()
+                    .into_iter()
+                    .map(|s| (s, if s == S::Running { S::Canceling } else { S::Canceled }))
+                    .collect(),
+            ),
+            (E::ForceCancel, to(S::Canceled, &[S::Canceling])),
+            (E::Reset, to(S::Created, &[S::Skipped, S::Manual])),
+        ];
+        for (event, allowed) in table {
+            for from in S::ALL {
+                let expected = allowed.iter().find(|(status, _)| status == from).map(|(_, to)| *to);
+                assert_eq!(from.on(event).ok(), expected, "{event:?} in {from}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_refused_event_says_which_and_where() {
+        let refused = S::Success.on(E::Run).unwrap_err();
+        assert_eq!(refused.to_string(), "a job that is success cannot take the event Run");
+    }
+
+    #[test]
+    fn sets_of_statuses_are_gitlabs() {
+        let all = |test: fn(S) -> bool| {
+            S::ALL
+                .iter()
+                .filter(|s| test(**s))
+                .map(|s| s.as_str())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(all(S::is_completed), ["success", "failed", "canceled", "skipped"]);
+        assert_eq!(
+            all(S::is_active),
+            [
+                "waiting_for_resource",
+                "preparing",
+                "waiting_for_callback",
+                "pending",
+                "running"
+            ]
+        );
+        assert_eq!(all(S::is_blocked), ["manual", "scheduled"]);
+        assert_eq!(
+            all(S::is_stopped),
+            ["success", "failed", "canceled", "skipped", "manual", "scheduled"]
+        );
+        assert_eq!(all(S::is_started), ["running", "success", "failed"]);
+        assert_eq!(all(S::is_executing), ["running", "canceling"]);
+        assert_eq!(all(|s| !s.is_alive()), all(S::is_stopped));
+        assert_eq!(
+            all(|s| !s.is_cancelable()),
+            ["success", "failed", "canceling", "canceled", "skipped"]
+        );
     }
 }
