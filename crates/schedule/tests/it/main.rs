@@ -1,0 +1,7 @@
+//! What becomes of pipelines, told as small stories over `Simulation`, and tables for the single rules.
+
+mod fixture;
+mod processing;
+mod reruns;
+mod rules;
+mod runners;
