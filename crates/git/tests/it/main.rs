@@ -1,0 +1,7 @@
+//! Repositories on disk: reading, writing, attaching; results are checked with the real git where it matters.
+
+mod fixture;
+mod read;
+mod refs;
+mod speed;
+mod write;
