@@ -9,6 +9,8 @@ use std::process::ExitCode;
 mod ci;
 #[cfg(feature = "conformance")]
 mod conformance;
+#[cfg(feature = "conformance")]
+mod conformance_composite;
 mod process;
 mod services;
 mod test;
