@@ -1,1 +1,17 @@
-//! Placeholder.
+//! HTTP: routes, authentication, error mapping, the runner API, git over HTTP.
+//!
+//! Handlers translate: they read typed parameters, call one use case of `app` and answer with a
+//! type of `wire`. What is allowed and what happens is decided below, never here; no SQL, no
+//! status rules, no git. Errors become statuses and bodies in one place, [`respond`].
+
+pub mod envelope;
+pub mod id;
+pub mod page;
+pub mod params;
+pub mod respond;
+pub mod routes;
+pub mod serve;
+
+pub use params::Params;
+pub use respond::{Accepted, ApiError, ApiResult, Created, NoContent};
+pub use serve::serve;

@@ -1,0 +1,109 @@
+//! What holds for all routes: answers to addresses that do not exist, and the envelope.
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{StatusCode, Uri};
+use axum::middleware::from_fn;
+use axum::response::{IntoResponse, Response};
+
+use crate::{envelope, respond};
+
+/// Adds the answers for unknown addresses and methods, and wraps every call in the envelope.
+pub fn finish<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
+    routes
+        .method_not_allowed_fallback(unknown)
+        .fallback(unknown)
+        .layer(from_fn(envelope::wrap))
+}
+
+/// In GitLab a known path with a wrong method is as unknown as any other.
+async fn unknown(request: Request) -> Response {
+    let path = request.uri().path();
+    if is_below(path, "/api/v3") {
+        respond::gone()
+    } else if is_below(path, "/api") {
+        respond::unknown_route()
+    } else {
+        (StatusCode::NOT_FOUND, "404 Not Found\n").into_response()
+    }
+}
+
+fn is_below(path: &str, root: &str) -> bool {
+    path.strip_prefix(root)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Says whether the address belongs to the API, whose answers are JSON.
+#[must_use]
+pub fn is_api(uri: &Uri) -> bool {
+    is_below(uri.path(), "/api")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Body;
+    use axum::routing::get;
+    use tower::ServiceExt as _;
+
+    async fn call(method: &str, uri: &str) -> (u16, axum::http::HeaderMap, String) {
+        async fn boom() {
+            panic!("a bug")
+        }
+        let routes = Router::new()
+            .route("/api/v4/x", get(|| async { "ok" }))
+            .route("/api/v4/boom", get(boom));
+        let request = Request::builder().method(method).uri(uri).body(Body::empty()).unwrap();
+        let response = finish(routes).oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        (
+            parts.status.as_u16(),
+            parts.headers,
+            String::from_utf8(bytes.to_vec()).unwrap(),
+        )
+    }
+
+    #[tokio::test]
+    async fn unknown_addresses_and_methods_are_not_found() {
+        let unknown = r#"{"error":"404 Not Found"}"#;
+        let gone = r#"{"error":"API V3 is no longer supported. Use API V4 instead."}"#;
+        for (method, uri, status, body) in [
+            ("GET", "/api/v4/x", 200, "ok"),
+            ("HEAD", "/api/v4/x", 200, ""),
+            ("POST", "/api/v4/x", 404, unknown),
+            ("DELETE", "/api/v4/x", 404, unknown),
+            ("GET", "/api/v4/y", 404, unknown),
+            ("GET", "/api/v4", 404, unknown),
+            ("GET", "/api/v3/projects", 410, gone),
+            ("GET", "/api/v33", 404, unknown),
+            ("GET", "/else", 404, "404 Not Found\n"),
+        ] {
+            let (got, _, text) = call(method, uri).await;
+            assert_eq!((got, text.as_str()), (status, body), "{method} {uri}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_answered_with_500() {
+        let (status, _, body) = call("GET", "/api/v4/boom").await;
+        assert_eq!(
+            (status, body.as_str()),
+            (500, r#"{"message":"500 Internal Server Error"}"#)
+        );
+    }
+
+    #[tokio::test]
+    async fn every_answer_has_the_common_headers() {
+        for uri in ["/api/v4/x", "/api/v4/unknown", "/api/v4/boom"] {
+            let (_, headers, _) = call("GET", uri).await;
+            assert_eq!(headers["x-content-type-options"], "nosniff", "{uri}");
+            assert_eq!(headers["x-frame-options"], "SAMEORIGIN", "{uri}");
+            assert_eq!(headers["vary"], "Origin", "{uri}");
+            assert!(
+                headers.contains_key("x-request-id") && headers.contains_key("x-runtime"),
+                "{uri}"
+            );
+        }
+    }
+}
