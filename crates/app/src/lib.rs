@@ -7,6 +7,7 @@
 pub mod access;
 pub mod caller;
 pub mod error;
+pub mod jobs;
 pub mod keys;
 pub mod settings;
 pub mod time;
