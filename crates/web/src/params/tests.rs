@@ -1,3 +1,5 @@
+//! Cases of the parameter parser: what clients send and what Rack makes of it.
+
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{Method, StatusCode};
