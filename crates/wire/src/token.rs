@@ -1,0 +1,58 @@
+//! Trigger tokens and access tokens (rest-api.md 1.7, 15).
+
+use serde::{Deserialize, Serialize};
+
+use crate::time::{Day, Time};
+use crate::user::UserBasic;
+
+/// A trigger token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trigger {
+    /// Id.
+    pub id: i64,
+    /// The whole token for its owner, the first four characters after the prefix for others.
+    pub token: String,
+    /// Free text.
+    pub description: Option<String>,
+    /// When it was created.
+    pub created_at: Time,
+    /// When it last changed.
+    pub updated_at: Time,
+    /// Creation time of the newest pipeline started with it.
+    pub last_used: Option<Time>,
+    /// When it ends; null = never.
+    pub expires_at: Option<Time>,
+    /// Who created it.
+    pub owner: Option<UserBasic>,
+}
+
+/// A personal, project, group or impersonation access token.
+#[derive(Clone, Debug, Serialize)]
+pub struct AccessToken {
+    /// Id.
+    pub id: i64,
+    /// Name.
+    pub name: String,
+    /// Whether it was revoked.
+    pub revoked: bool,
+    /// When it was created.
+    pub created_at: Time,
+    /// Free text.
+    pub description: Option<String>,
+    /// What it may be used for.
+    pub scopes: Vec<String>,
+    /// Whom it acts as.
+    pub user_id: i64,
+    /// When it was last used.
+    pub last_used_at: Option<Time>,
+    /// Whether it works.
+    pub active: bool,
+    /// Its last day.
+    pub expires_at: Option<Day>,
+    /// `true` for impersonation tokens, otherwise absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub impersonation: Option<bool>,
+    /// The token itself; only when it was just made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+}
