@@ -8,7 +8,7 @@
 //! - [`advance()`]: what follows from the present state of the jobs. The heart of it.
 //! - [`rerun`], [`cancel`]: what people ask for; followed by [`advance()`].
 //! - [`auto_retry`], [`auto_cancel`], [`timeout`], [`resource`], [`bridge`], [`duration`]: single rules.
-//! - [`matching`]: which runner may take which job, in which order, and if not, why.
+//! - [`matching`], [`hand_out`]: which runner may take which job, in which order, and if not, why.
 //! - [`simulate`]: a pipeline in memory, for tables and "what if".
 
 pub mod advance;
@@ -18,6 +18,7 @@ pub mod bridge;
 pub mod cancel;
 pub mod duration;
 mod graph;
+pub mod hand_out;
 pub mod job_state;
 pub mod matching;
 pub mod rerun;

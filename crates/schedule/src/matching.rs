@@ -1,12 +1,11 @@
-//! Which runner may take which job, and in which order jobs are handed out (runner-protocol 2.5).
+//! Which runner may take which job (runner-protocol 2.5).
 
-use std::collections::HashMap;
 use std::fmt;
 
-use model::{JobDefinition, JobId, NamespaceId, ProjectId, Runner, RunnerAccess, RunnerType};
+use model::{JobDefinition, NamespaceId, ProjectId, Runner, RunnerAccess, RunnerType};
 
 /// What matters of a job to a runner.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct JobFacts<'a> {
     /// Its project.
     pub project_id: ProjectId,
@@ -118,31 +117,4 @@ pub fn missing_features(definition: &JobDefinition, keep_exit_codes: bool, featu
     .filter(|(feature, needed)| *needed && !features.iter().any(|have| have == feature))
     .map(|(feature, _)| feature)
     .collect()
-}
-
-/// Returns the order in which pending jobs are handed to one runner, as indexes.
-///
-/// Project and group runners take the lowest id. Instance runners first take jobs of the project with
-/// the fewest jobs on instance runners (`running`), counting those handed out before in this call.
-#[must_use]
-pub fn fair_order(
-    runner_type: RunnerType,
-    pending: &[(JobId, ProjectId)],
-    running: &HashMap<ProjectId, u32>,
-) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..pending.len()).collect();
-    order.sort_unstable_by_key(|index| pending[*index].0);
-    if runner_type != RunnerType::Instance {
-        return order;
-    }
-    // The n-th job of a project comes up when it has n more jobs running than now.
-    let mut counts = running.clone();
-    let mut load = vec![0; pending.len()];
-    for index in &order {
-        let count = counts.entry(pending[*index].1).or_default();
-        load[*index] = *count;
-        *count += 1;
-    }
-    order.sort_by_key(|index| load[*index]);
-    order
 }

@@ -8,7 +8,8 @@ use model::{
     Job, JobDefinition, JobId, NamespaceId, PipelineId, ProjectId, Runner, RunnerAccess, RunnerId, RunnerType, Status,
     Timestamp, When,
 };
-use schedule::matching::{JobFacts, Mismatch, fair_order, matches, missing_features};
+use schedule::hand_out::{Queued, assign};
+use schedule::matching::{JobFacts, Mismatch, matches, missing_features};
 use schedule::timeout::{Lost, lost};
 
 fn runner(runner_type: RunnerType) -> Runner {
@@ -148,19 +149,58 @@ fn a_job_needs_the_features_that_its_keywords_use() {
     assert_eq!(missing_features(&JobDefinition::default(), true, &[]), [""; 0]);
 }
 
+/// Jobs (id, project) of projects that take any runner, handed to `count` runners of one type; the ids in order.
+fn handed_out(runner_type: RunnerType, count: usize, running: &HashMap<ProjectId, u32>) -> Vec<i64> {
+    let one = Runner {
+        project_ids: [1, 2, 3].map(ProjectId).to_vec(),
+        ..runner(runner_type)
+    };
+    let queue = [(10, 1), (11, 1), (12, 2), (13, 3), (9, 3)].map(|(job, project)| Queued {
+        job: JobId(job),
+        facts: JobFacts {
+            project_id: ProjectId(project),
+            ..JOB
+        },
+    });
+    let pairs = assign(&vec![&one; count], &queue, running);
+    assert!(
+        pairs.iter().map(|pair| pair.0).eq(0..pairs.len()),
+        "one each, in the order of asking"
+    );
+    pairs.iter().map(|(_, job)| queue[*job].job.0).collect()
+}
+
+#[test]
+fn group_and_project_runners_take_the_oldest_job() {
+    for runner_type in [RunnerType::Project, RunnerType::Group] {
+        assert_eq!(handed_out(runner_type, 9, &HashMap::new()), [9, 10, 11, 12, 13]);
+    }
+}
+
 #[test]
 fn instance_runners_serve_the_project_that_has_the_least() {
-    let pending = [(10, 1), (11, 1), (12, 2), (13, 3), (9, 3)].map(|(job, project)| (JobId(job), ProjectId(project)));
     let running = HashMap::from([(ProjectId(1), 2), (ProjectId(3), 1)]);
-    let order = |runner_type| {
-        fair_order(runner_type, &pending, &running)
-            .iter()
-            .map(|i| pending[*i].0.0)
-            .collect::<Vec<_>>()
+    assert_eq!(handed_out(RunnerType::Instance, 9, &running), [12, 9, 10, 13, 11]);
+    assert_eq!(handed_out(RunnerType::Instance, 2, &running), [12, 9]);
+    assert_eq!(handed_out(RunnerType::Instance, 3, &HashMap::new()), [9, 10, 12]);
+}
+
+#[test]
+fn a_runner_that_fits_nothing_leaves_the_jobs_to_the_others() {
+    let tags = ["gpu".to_owned()];
+    let plain = runner(RunnerType::Instance);
+    let gpu = Runner {
+        tags: tags.to_vec(),
+        ..runner(RunnerType::Instance)
     };
-    assert_eq!(order(RunnerType::Project), [9, 10, 11, 12, 13]);
-    assert_eq!(order(RunnerType::Group), [9, 10, 11, 12, 13]);
-    assert_eq!(order(RunnerType::Instance), [12, 9, 10, 13, 11]);
+    let queue = [(1, &tags[..]), (2, &[])].map(|(job, tags)| Queued {
+        job: JobId(job),
+        facts: JobFacts { tags, ..JOB },
+    });
+    assert_eq!(
+        assign(&[&plain, &plain, &gpu], &queue, &HashMap::new()),
+        [(0, 1), (2, 0)]
+    );
 }
 
 fn job(status: Status) -> Job {
