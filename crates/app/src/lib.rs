@@ -9,6 +9,7 @@ pub mod caller;
 pub mod error;
 pub mod jobs;
 pub mod keys;
+pub mod runners;
 pub mod settings;
 pub mod time;
 pub mod variables;

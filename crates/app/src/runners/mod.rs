@@ -1,0 +1,3 @@
+//! Runners: who they are, which jobs they get and what they report about them.
+
+pub mod variables;

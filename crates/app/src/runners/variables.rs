@@ -1,0 +1,320 @@
+//! The variables of one job as its runner gets them, in order of precedence: the last of a name wins
+//! (rules-and-variables 5).
+//!
+//! Pure: everything is read and opened before. References between variables are expanded as far as
+//! the server may (E4); what is left is the runner's.
+
+use compile::Variable;
+use model::definition::{GivenVariable, YamlVariable};
+use model::project::wildcard_match;
+use model::text::slug;
+use model::{Job, JobDefinition, Pipeline, Project, Runner, Timestamp, User, VariableKind, When};
+use sha2::{Digest as _, Sha256};
+
+use crate::settings::Settings;
+use crate::{time, variables};
+
+/// A variable on its way to a runner.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JobVariable {
+    /// Its name.
+    pub key: String,
+    /// Its value.
+    pub value: String,
+    /// Whether service containers may see it.
+    pub public: bool,
+    /// Whether its value is hidden in the log.
+    pub masked: bool,
+    /// Whether the job gets a file.
+    pub file: bool,
+    /// Whether `$X` in the value stays as it is.
+    pub raw: bool,
+}
+
+/// What the variables of a job are made of.
+#[derive(Clone, Copy, Debug)]
+pub struct JobFacts<'a> {
+    /// Settings of the server.
+    pub settings: &'a Settings,
+    /// The project.
+    pub project: &'a Project,
+    /// The pipeline.
+    pub pipeline: &'a Pipeline,
+    /// The job.
+    pub job: &'a Job,
+    /// Its definition.
+    pub definition: &'a JobDefinition,
+    /// The runner that takes it.
+    pub runner: &'a Runner,
+    /// The job's token.
+    pub token: &'a str,
+    /// Clone address with the token in it.
+    pub repository_url: &'a str,
+    /// When the runner took it.
+    pub started_at: Timestamp,
+    /// Predefined variables of server, project, commit and pipeline ([`variables::of_pipeline`]).
+    pub of_pipeline: &'a [Variable],
+    /// Who the job runs as.
+    pub user: Option<&'a User>,
+    /// From the dotenv reports of the jobs it depends on.
+    pub dotenv: &'a [(String, String)],
+    /// Of instance, groups and project, weakest first, only those for this ref.
+    pub stored: &'a [Variable],
+    /// Given with the call that made the pipeline, or by its schedule.
+    pub given: &'a [GivenVariable],
+    /// Given when the job was played.
+    pub manual: &'a [GivenVariable],
+}
+
+/// Returns the variables of a job, weakest first, unexpanded.
+#[must_use]
+pub fn of_job(facts: &JobFacts<'_>) -> Vec<JobVariable> {
+    let mut list = List(Vec::with_capacity(120));
+    persisted(&mut list, facts);
+    job(&mut list, facts);
+    environment(&mut list, facts);
+    list.0
+        .extend(facts.of_pipeline.iter().map(|variable| from_predefined(variable, true)));
+    runner(&mut list, facts.runner);
+    list.0.extend(facts.definition.variables.iter().map(from_yaml));
+    list.0.extend(facts.job.rule_variables.iter().map(from_yaml));
+    if let Some(user) = facts.user {
+        list.0.extend(
+            variables::of_user(user)
+                .iter()
+                .map(|variable| from_predefined(variable, true)),
+        );
+    }
+    list.0.extend(facts.dotenv.iter().map(|(key, value)| JobVariable {
+        key: key.clone(),
+        value: value.clone(),
+        ..JobVariable::default()
+    }));
+    list.0
+        .extend(in_environment(facts.stored, facts.job.environment.as_deref()).map(|v| from_predefined(v, false)));
+    list.0.extend(facts.given.iter().map(from_given));
+    list.0.extend(facts.manual.iter().map(from_given));
+    list.0
+}
+
+struct List(Vec<JobVariable>);
+
+impl List {
+    fn add(&mut self, key: &str, value: impl Into<String>) {
+        self.0.push(JobVariable {
+            key: key.to_owned(),
+            value: value.into(),
+            public: true,
+            ..JobVariable::default()
+        });
+    }
+
+    fn add_if(&mut self, key: &str, value: Option<impl Into<String>>) {
+        if let Some(value) = value {
+            self.add(key, value);
+        }
+    }
+
+    fn add_secret(&mut self, key: &str, value: &str) {
+        let value = value.to_owned();
+        self.0.push(JobVariable {
+            key: key.to_owned(),
+            value,
+            masked: true,
+            ..JobVariable::default()
+        });
+    }
+}
+
+fn persisted(list: &mut List, facts: &JobFacts<'_>) {
+    let project_url = format!("{}/{}", facts.settings.external_url.base(), facts.project.full_path);
+    let (pipeline, job) = (facts.pipeline.id, facts.job.id);
+    list.add("CI_PIPELINE_ID", pipeline.to_string());
+    list.add("CI_PIPELINE_URL", format!("{project_url}/-/pipelines/{pipeline}"));
+    list.add("CI_JOB_ID", job.to_string());
+    list.add("CI_JOB_URL", format!("{project_url}/-/jobs/{job}"));
+    list.add_secret("CI_JOB_TOKEN", facts.token);
+    list.add("CI_JOB_STARTED_AT", time::iso_seconds(facts.started_at));
+    list.add_secret("CI_REPOSITORY_URL", facts.repository_url);
+}
+
+fn job(list: &mut List, facts: &JobFacts<'_>) {
+    let (index, total) = facts
+        .definition
+        .parallel
+        .map_or((None, 1), |(index, total)| (Some(index), total));
+    list.add("CI_JOB_NAME", facts.job.name.as_str());
+    list.add("CI_JOB_NAME_SLUG", slug(&facts.job.name));
+    list.add("CI_JOB_GROUP_NAME", facts.definition.group_name());
+    list.add("CI_JOB_STAGE", facts.job.stage.as_str());
+    if matches!(facts.job.when, When::Manual | When::Delayed) {
+        list.add("CI_JOB_MANUAL", "true");
+    }
+    list.add_if("CI_NODE_INDEX", index.map(|index| index.to_string()));
+    list.add("CI_NODE_TOTAL", total.to_string());
+}
+
+fn environment(list: &mut List, facts: &JobFacts<'_>) {
+    let (Some(name), Some(environment)) = (facts.job.environment.as_deref(), &facts.definition.environment) else {
+        return;
+    };
+    list.add("CI_ENVIRONMENT_NAME", name);
+    list.add("CI_ENVIRONMENT_SLUG", environment_slug(name));
+    list.add(
+        "CI_ENVIRONMENT_ACTION",
+        environment.action.as_deref().unwrap_or("start"),
+    );
+    list.add_if("CI_ENVIRONMENT_TIER", environment.deployment_tier.as_deref());
+    list.add_if("CI_ENVIRONMENT_URL", environment.url.as_deref());
+}
+
+fn runner(list: &mut List, runner: &Runner) {
+    list.add("CI_RUNNER_ID", runner.id.to_string());
+    list.add(
+        "CI_RUNNER_DESCRIPTION",
+        runner.description.as_deref().unwrap_or_default(),
+    );
+    list.add(
+        "CI_RUNNER_TAGS",
+        serde_json::Value::from(runner.tags.clone()).to_string(),
+    );
+}
+
+fn from_predefined(variable: &Variable, public: bool) -> JobVariable {
+    JobVariable {
+        key: variable.key.clone().into_owned(),
+        value: variable.value.clone(),
+        public,
+        masked: variable.masked,
+        file: variable.file,
+        raw: variable.raw,
+    }
+}
+
+fn from_yaml(variable: &YamlVariable) -> JobVariable {
+    JobVariable {
+        key: variable.key.clone(),
+        value: variable.value.clone(),
+        public: true,
+        raw: variable.raw,
+        ..JobVariable::default()
+    }
+}
+
+fn from_given(variable: &GivenVariable) -> JobVariable {
+    JobVariable {
+        key: variable.key.clone(),
+        value: variable.value.clone(),
+        file: variable.kind == VariableKind::File,
+        raw: variable.raw,
+        ..JobVariable::default()
+    }
+}
+
+/// Stored variables whose scope covers the environment; of one owner the more exact scope comes later.
+fn in_environment<'a>(stored: &'a [Variable], environment: Option<&str>) -> impl Iterator<Item = &'a Variable> {
+    let exactness = |variable: &Variable| match (variable.environment_scope.as_deref(), environment) {
+        (None, _) => Some(0),
+        (Some(scope), Some(name)) if scope == name => Some(usize::MAX),
+        (Some(scope), Some(name)) if wildcard_match(scope, name) => Some(scope.len()),
+        _ => None,
+    };
+    let mut covering: Vec<_> = stored
+        .iter()
+        .filter_map(|v| Some(((v.origin, exactness(v)?), v)))
+        .collect();
+    // Stable: groups stay in their order as far as their scopes are equally exact.
+    covering.sort_by_key(|(rank, _)| *rank);
+    covering.into_iter().map(|(_, variable)| variable)
+}
+
+/// Returns an environment's name for hosts and labels (`CI_ENVIRONMENT_SLUG`), GitLab's form: at most 24
+/// characters, and a suffix from the name whenever that was changed.
+#[must_use]
+pub fn environment_slug(name: &str) -> String {
+    const LONGEST: usize = 24;
+    const CUT: usize = 17;
+    let mut text = String::with_capacity(name.len() + 4);
+    if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        text.push_str("env-");
+    }
+    for c in name.to_lowercase().chars() {
+        let c = if c.is_ascii_lowercase() || c.is_ascii_digit() {
+            c
+        } else {
+            '-'
+        };
+        if !(c == '-' && text.ends_with('-')) {
+            text.push(c);
+        }
+    }
+    if text.len() <= LONGEST && text == name {
+        return text.strip_suffix('-').unwrap_or(&text).to_owned();
+    }
+    text.truncate(CUT);
+    if !text.ends_with('-') {
+        text.push('-');
+    }
+    text + &slug_suffix(name)
+}
+
+/// The last six digits, to base 36, of the name's SHA-256 as a number.
+fn slug_suffix(name: &str) -> String {
+    const BASE: u64 = 36;
+    let last_six = Sha256::digest(name)
+        .iter()
+        .fold(0, |number, byte| (number * 256 + u64::from(*byte)) % BASE.pow(6));
+    let digit = |place: u32| {
+        let value = last_six / BASE.pow(place) % BASE;
+        char::from_digit(u32::try_from(value).expect("less than 36"), 36).expect("less than 36")
+    };
+    (0..6).rev().map(digit).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use compile::VariableOrigin;
+
+    use super::*;
+
+    #[test]
+    fn an_environment_slug_is_short_and_unique() {
+        assert_eq!(environment_slug("production"), "production");
+        assert_eq!(environment_slug("review-1"), "review-1");
+        for (name, start) in [
+            ("review/Feature", "review-feature-"),
+            ("1st", "env-1st-"),
+            ("a--b", "a-b-"),
+        ] {
+            let slug = environment_slug(name);
+            assert!(slug.starts_with(start) && slug.len() == start.len() + 6, "{slug}");
+        }
+        let long = environment_slug("a-very-long-environment-name");
+        assert!(long.starts_with("a-very-long-envir-") && long.len() == 24, "{long}");
+        assert_ne!(environment_slug("review/a"), environment_slug("review-a"));
+    }
+
+    #[test]
+    fn a_scoped_variable_reaches_the_environments_it_covers_and_the_exact_scope_wins() {
+        let stored = |value: &str, scope: Option<&str>| Variable {
+            environment_scope: scope.map(str::to_owned),
+            origin: VariableOrigin::Project,
+            ..variables::predefined("K", value)
+        };
+        let all = [
+            stored("exact", Some("review/a")),
+            stored("any", None),
+            stored("pattern", Some("review/*")),
+            stored("other", Some("production")),
+        ];
+        let values = |environment| {
+            in_environment(&all, environment)
+                .map(|v| v.value.as_str())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(values(None), ["any"]);
+        assert_eq!(values(Some("review/a")), ["any", "pattern", "exact"]);
+        assert_eq!(values(Some("review/b")), ["any", "pattern"]);
+        assert_eq!(values(Some("production")), ["any", "other"]);
+    }
+}
