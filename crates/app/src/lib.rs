@@ -19,5 +19,6 @@ pub const DEFAULT_CONFIG_PATH: &str = ".gitlab-ci.yml";
 
 pub use caller::{Caller, Credential, JobCaller, UserCaller};
 pub use error::{Error, Result, TokenProblem};
+pub use git::{Commit, Signature};
 pub use keys::Keys;
 pub use settings::{ExternalUrl, Settings};

@@ -8,6 +8,7 @@ pub mod envelope;
 pub mod id;
 pub mod page;
 pub mod params;
+pub mod present;
 pub mod respond;
 pub mod routes;
 pub mod serve;

@@ -1,0 +1,102 @@
+//! Jobs and bridges.
+
+use app::ExternalUrl;
+use model::{Job, Pipeline, Project, Status, Timestamp, User};
+use wire::job::{Artifact, ArtifactsFile, Bridge, Job as Full, JobBasic, JobProject};
+use wire::repository::Commit;
+use wire::runners::{Runner, RunnerManager};
+
+use super::{maybe_time, pipeline, time, user};
+
+/// What a job's JSON needs besides the job itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Around<'a> {
+    /// Its project.
+    pub project: &'a Project,
+    /// Its pipeline.
+    pub pipeline: &'a Pipeline,
+    /// Who it runs as.
+    pub user: Option<&'a User>,
+    /// Its commit.
+    pub commit: Option<&'a Commit>,
+    /// Now, for durations that still grow.
+    pub now: Timestamp,
+}
+
+/// What only a job has, not a bridge.
+#[derive(Clone, Debug, Default)]
+pub struct Extras {
+    /// Its files, the log among them.
+    pub artifacts: Vec<Artifact>,
+    /// When they go.
+    pub artifacts_expire_at: Option<Timestamp>,
+    /// Who runs or ran it.
+    pub runner: Option<Runner>,
+    /// Which process of the runner.
+    pub runner_manager: Option<RunnerManager>,
+}
+
+/// A job.
+#[must_use]
+pub fn full(url: &ExternalUrl, job: &Job, around: &Around<'_>, extras: Extras) -> Full {
+    let archive = extras.artifacts.iter().find(|file| file.file_type == "archive");
+    let mut tag_list = job.tags.clone();
+    tag_list.sort();
+    Full {
+        basic: basic(url, job, around),
+        artifacts_file: archive.map(|file| ArtifactsFile {
+            filename: file.filename.clone(),
+            size: file.size,
+        }),
+        artifacts: extras.artifacts,
+        runner: extras.runner,
+        runner_manager: extras.runner_manager,
+        artifacts_expire_at: maybe_time(extras.artifacts_expire_at),
+        archived: false,
+        tag_list,
+    }
+}
+
+/// A bridge with the pipeline it started, and that pipeline's project path.
+#[must_use]
+pub fn bridge(url: &ExternalUrl, job: &Job, around: &Around<'_>, downstream: Option<(&str, &Pipeline)>) -> Bridge {
+    Bridge {
+        basic: basic(url, job, around),
+        downstream_pipeline: downstream.map(|(path, started)| pipeline::basic(url, path, started)),
+    }
+}
+
+fn basic(url: &ExternalUrl, job: &Job, around: &Around<'_>) -> JobBasic {
+    let path = &around.project.full_path;
+    JobBasic {
+        id: job.id.0,
+        status: job.status.to_string(),
+        stage: job.stage.clone(),
+        name: job.name.clone(),
+        git_ref: around.pipeline.git_ref.name.clone(),
+        tag: around.pipeline.git_ref.is_tag,
+        coverage: job.coverage,
+        allow_failure: job.allow_failure,
+        created_at: time(job.created_at),
+        started_at: maybe_time(job.started_at),
+        finished_at: maybe_time(job.finished_at),
+        erased_at: maybe_time(job.erased_at),
+        duration: job.duration_seconds(around.now),
+        queued_duration: job.queued_seconds(around.now),
+        user: around.user.map(|who| user::profile(url, who)),
+        commit: around.commit.cloned(),
+        pipeline: pipeline::basic(url, path, around.pipeline),
+        failure_reason: failure_reason(job),
+        web_url: format!("{}/{path}/-/jobs/{}", url.base(), job.id),
+        project: JobProject {
+            ci_job_token_scope_enabled: false,
+        },
+    }
+}
+
+fn failure_reason(job: &Job) -> Option<String> {
+    match job.status {
+        Status::Failed => job.failure_reason.map(|reason| reason.to_string()),
+        _ => None,
+    }
+}

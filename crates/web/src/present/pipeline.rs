@@ -1,0 +1,98 @@
+//! Pipelines.
+
+use app::ExternalUrl;
+use model::{Pipeline, User};
+use wire::pipeline::{Nullable, Pipeline as Full, PipelineBasic};
+
+use super::{maybe_time, status, time, user};
+
+/// What a pipeline's JSON needs besides the pipeline itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Around<'a> {
+    /// Full path of its project.
+    pub project_path: &'a str,
+    /// Who it runs as.
+    pub user: Option<&'a User>,
+    /// Whether a job failed that was allowed to.
+    pub has_warnings: bool,
+    /// Average of its jobs' coverage in percent.
+    pub coverage: Option<f64>,
+    /// Whether the reader may see the page.
+    pub has_details: bool,
+    /// Whether the answer has the field `name` (list, get, latest, metadata).
+    pub with_name: bool,
+}
+
+/// A pipeline in a list.
+#[must_use]
+pub fn basic(url: &ExternalUrl, project_path: &str, pipeline: &Pipeline) -> PipelineBasic {
+    PipelineBasic {
+        id: pipeline.id.0,
+        iid: pipeline.iid.0,
+        project_id: pipeline.project_id.0,
+        sha: pipeline.sha.to_string(),
+        git_ref: pipeline.git_ref.name.clone(),
+        status: pipeline.status.to_string(),
+        source: pipeline.source.to_string(),
+        created_at: time(pipeline.created_at),
+        updated_at: time(pipeline.updated_at),
+        web_url: format!("{}{}", url.base(), page(project_path, pipeline)),
+        name: None,
+    }
+}
+
+/// A pipeline in a list that shows names.
+#[must_use]
+pub fn listed(url: &ExternalUrl, project_path: &str, pipeline: &Pipeline) -> PipelineBasic {
+    PipelineBasic {
+        name: Some(Nullable(pipeline.name.clone())),
+        ..basic(url, project_path, pipeline)
+    }
+}
+
+/// A pipeline.
+#[must_use]
+pub fn full(url: &ExternalUrl, pipeline: &Pipeline, around: &Around<'_>) -> Full {
+    let path = page(around.project_path, pipeline);
+    Full {
+        id: pipeline.id.0,
+        iid: pipeline.iid.0,
+        project_id: pipeline.project_id.0,
+        sha: pipeline.sha.to_string(),
+        git_ref: pipeline.git_ref.name.clone(),
+        status: pipeline.status.to_string(),
+        source: pipeline.source.to_string(),
+        created_at: time(pipeline.created_at),
+        updated_at: time(pipeline.updated_at),
+        web_url: format!("{}{path}", url.base()),
+        before_sha: pipeline.before_sha.to_string(),
+        tag: pipeline.git_ref.is_tag,
+        yaml_errors: pipeline.yaml_errors.clone(),
+        user: around.user.map(|who| user::basic(url, who)),
+        started_at: maybe_time(pipeline.started_at),
+        finished_at: maybe_time(pipeline.finished_at),
+        committed_at: None,
+        duration: pipeline.duration_seconds,
+        queued_duration: queued_seconds(pipeline),
+        coverage: around.coverage.map(|percent| format!("{percent:.2}")),
+        detailed_status: status::of_pipeline(
+            pipeline.status,
+            around.has_warnings,
+            format!("{}{path}", url.path()),
+            around.has_details,
+        ),
+        archived: false,
+        name: around.with_name.then(|| Nullable(pipeline.name.clone())),
+    }
+}
+
+/// Path of a pipeline's page.
+fn page(project_path: &str, pipeline: &Pipeline) -> String {
+    format!("/{project_path}/-/pipelines/{}", pipeline.id)
+}
+
+/// Whole seconds from creation to the first job's start; none when that was less than one.
+fn queued_seconds(pipeline: &Pipeline) -> Option<i64> {
+    let waited = pipeline.started_at?.since(pipeline.created_at);
+    i64::try_from(waited.as_secs()).ok().filter(|seconds| *seconds > 0)
+}
