@@ -130,8 +130,6 @@ pub enum JobEvent {
     ForceCancel,
     /// An upstream job was retried or played: decide anew.
     Reset,
-    /// The runner never acknowledged the job (two-phase hand-out): back to the queue.
-    Requeue,
 }
 
 /// Where an enqueued job goes first.
@@ -179,7 +177,6 @@ impl Status {
             (S::Scheduled, E::Unschedule) => Ok(S::Manual),
             (S::Created, E::Actionize) => Ok(S::Manual),
             (S::Pending, E::Run) => Ok(S::Running),
-            (S::Running, E::Requeue) => Ok(S::Pending),
             (S::Created | S::WaitingForResource | S::Preparing | S::Pending, E::Skip) => Ok(S::Skipped),
             (S::Canceling, E::Drop | E::Succeed) => Ok(S::Canceled),
             (_, E::Drop) if open || self.is_blocked() => Ok(S::Failed),
@@ -438,7 +435,6 @@ mod tests {
             (E::Unschedule, to(S::Manual, &[S::Scheduled])),
             (E::Actionize, to(S::Manual, &[S::Created])),
             (E::Run, to(S::Running, &[S::Pending])),
-            (E::Requeue, to(S::Pending, &[S::Running])),
             (
                 E::Skip,
                 to(

@@ -16,7 +16,7 @@ pub const SILENT: Duration = Duration::from_secs(3600);
 /// A delayed job that could not start although it was due.
 pub const OVERDUE: Duration = Duration::from_secs(3600);
 
-/// A job handed out that its runner did not acknowledge goes back to the queue.
+/// A job handed out that its runner did not acknowledge is handed out again.
 pub const UNACKNOWLEDGED: Duration = Duration::from_secs(120);
 
 /// What the server leaves a runner beyond the job's own timeout, for its report to arrive.
@@ -36,8 +36,8 @@ pub fn effective_seconds(job: Option<i64>, project: i64, runner_maximum: Option<
 pub enum Lost {
     /// It fails (or, while being canceled, is canceled) with this reason.
     Drop(FailureReason),
-    /// It goes back to the queue.
-    Requeue,
+    /// Its runner never acknowledged it: somebody else may have it.
+    Release,
 }
 
 /// Decides about a job that may be stuck or lost; `None` when it may go on.
@@ -50,9 +50,9 @@ pub fn lost(job: &Job, now: Timestamp, runner_online: impl FnOnce() -> bool) -> 
     let running = now.since(job.started_at.unwrap_or(job.updated_at));
     let stuck = Some(Lost::Drop(FailureReason::StuckOrTimeoutFailure));
     match job.status {
+        Status::Pending if job.runner_id.is_some() => (silent > UNACKNOWLEDGED).then_some(Lost::Release),
         Status::Pending if waited > PENDING => stuck,
         Status::Pending if waited > PENDING_WITHOUT_RUNNER && !runner_online() => stuck,
-        Status::Running if !job.acknowledged && silent > UNACKNOWLEDGED => Some(Lost::Requeue),
         Status::Running | Status::Canceling if is_over_time(job, running) => {
             Some(Lost::Drop(FailureReason::JobExecutionTimeout))
         }

@@ -282,12 +282,12 @@ fn jobs_nothing_is_heard_of_for_too_long_are_lost() {
         ("canceling and silent", job(Status::Canceling), hour + 1, true, stuck),
         (
             "handed out, not acknowledged",
-            unacknowledged(),
+            handed_out(),
             121,
             true,
-            Some(Lost::Requeue),
+            Some(Lost::Release),
         ),
-        ("handed out just now", unacknowledged(), 119, true, None),
+        ("handed out just now", handed_out(), 119, true, None),
         (
             "delayed and overdue",
             job(Status::Scheduled),
