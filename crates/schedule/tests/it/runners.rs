@@ -256,8 +256,9 @@ fn jobs_nothing_is_heard_of_for_too_long_are_lost() {
         ..job(status)
     };
     let unacknowledged = || Job {
+        runner_id: Some(RunnerId(1)),
         acknowledged: false,
-        ..job(Status::Running)
+        ..job(Status::Pending)
     };
     for (case, job, after, online, expected) in [
         ("pending with a runner", job(Status::Pending), 2 * hour, true, None),
@@ -282,12 +283,12 @@ fn jobs_nothing_is_heard_of_for_too_long_are_lost() {
         ("canceling and silent", job(Status::Canceling), hour + 1, true, stuck),
         (
             "handed out, not acknowledged",
-            handed_out(),
+            unacknowledged(),
             121,
             true,
             Some(Lost::Release),
         ),
-        ("handed out just now", handed_out(), 119, true, None),
+        ("handed out just now", unacknowledged(), 119, true, None),
         (
             "delayed and overdue",
             job(Status::Scheduled),
