@@ -11,25 +11,27 @@
 pub mod commit;
 pub mod error;
 pub mod names;
-//pktline
-//push
+pub mod pktline;
+pub mod push;
 pub mod refs;
 pub mod repositories;
 pub mod repository;
-//serve
+pub mod serve;
 pub mod tree;
 pub mod write;
 
 mod diff;
 mod history;
 mod process;
+mod receive;
 
 pub use commit::{Commit, CommitTime, Signature};
 pub use error::Error;
-//pub use push::{PushCommand, PushOptions, PushRequest, Refusal};
+pub use push::{PushCommand, PushOptions, PushRequest, Refusal};
+pub use receive::Received;
 pub use refs::{RefEntry, Resolution, Resolved, Tag};
 pub use repositories::{Location, Repositories};
 pub use repository::Repository;
-//pub use serve::{Limits, Protocol, Server, Service};
+pub use serve::{Limits, Output, Protocol, ServeError, Server, Service};
 pub use tree::{BlobId, File, PathList};
 pub use write::{Action, NewCommit};

@@ -3,11 +3,14 @@
 use crate::Error;
 
 /// Refs that only the server writes; a push to one of them is refused.
-pub const RESERVED: [&str; 5] = [
+///
+/// `refs/replace/` is among them because a replacement would change what a commit id stands for.
+pub const RESERVED: [&str; 6] = [
     "refs/pipelines/",
     "refs/keep-around/",
     "refs/merge-requests/",
     "refs/environments/",
+    "refs/replace/",
     "refs/tmp/",
 ];
 

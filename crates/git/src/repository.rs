@@ -43,7 +43,10 @@ impl Shared {
     pub(crate) fn open(path: &Path, writable: bool, root: &Path) -> Result<Shared, Error> {
         // Isolated: only the repository's own configuration is read, none of the system's, the
         // user's or the environment's. Ours are bare, so `path/.git` is not even looked for.
-        let options = gix::open::Options::isolated().open_path_as_is(writable);
+        // Replacement refs are off: a commit id always stands for the same files.
+        let options = gix::open::Options::isolated()
+            .open_path_as_is(writable)
+            .config_overrides(["core.useReplaceRefs=false"]);
         let sync = options
             .open(path)
             .map_err(|_| Error::NoRepository { path: path.to_owned() })?;

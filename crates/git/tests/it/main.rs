@@ -3,5 +3,6 @@
 mod fixture;
 mod read;
 mod refs;
+mod serve;
 mod speed;
 mod write;

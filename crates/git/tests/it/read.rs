@@ -181,7 +181,10 @@ fn merge_bases_and_ancestors_follow_the_history() {
     ] {
         assert_eq!(repo.is_ancestor(ancestor, descendant).unwrap(), expected);
     }
-    assert_eq!(repo.commits_between(&root, &main, 10).unwrap(), [main.clone()]);
+    assert_eq!(
+        repo.commits_between(&root, &main, 10).unwrap(),
+        std::slice::from_ref(&main)
+    );
     assert_eq!(repo.commits_between(&Sha::zero(), &main, 10).unwrap(), [main, root]);
 }
 
