@@ -1,0 +1,70 @@
+//! The operations, one file per entity: SQL in named statics beside the functions that run it.
+//!
+//! Each function takes an open transaction and plain values; several make one use case.
+//! "Not found" is `None`, an update or delete of nothing is `false`. Who may do what is
+//! decided above. New rows are structs with the columns a caller chooses.
+
+pub mod access_tokens;
+pub mod artifacts;
+pub mod definitions;
+mod filter;
+pub mod job_variables;
+pub mod jobs;
+pub mod members;
+pub mod namespaces;
+pub mod page;
+pub mod pipelines;
+pub mod projects;
+pub mod protected_refs;
+pub mod queue;
+pub mod runners;
+pub mod settings;
+pub mod trigger_tokens;
+pub mod users;
+pub mod variables;
+
+use crate::sql::Sql;
+
+/// Returns every named statement, for the test that prepares them all on both databases.
+#[must_use]
+pub fn statements() -> Vec<&'static Sql> {
+    [
+        access_tokens::STATEMENTS,
+        artifacts::STATEMENTS,
+        definitions::STATEMENTS,
+        job_variables::STATEMENTS,
+        jobs::STATEMENTS,
+        jobs::INSERT_STATEMENTS,
+        members::STATEMENTS,
+        namespaces::STATEMENTS,
+        pipelines::STATEMENTS,
+        projects::STATEMENTS,
+        protected_refs::STATEMENTS,
+        queue::STATEMENTS,
+        runners::STATEMENTS,
+        settings::STATEMENTS,
+        trigger_tokens::STATEMENTS,
+        users::STATEMENTS,
+        variables::STATEMENTS,
+    ]
+    .concat()
+}
+
+/// Returns the form of a path or name under which letter case does not matter.
+fn key(text: &str) -> String {
+    text.to_lowercase()
+}
+
+/// Returns the LIKE pattern (`ESCAPE '\'`) for texts that contain `text`, lower-case.
+fn like(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len() + 2);
+    pattern.push('%');
+    for c in key(text).chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}

@@ -1,0 +1,409 @@
+//! Pipelines: insert with a number of their own, find, change, delete.
+
+mod list;
+
+use model::{
+    GitRef, JobId, OnJobFailure, OnNewCommit, Pipeline, PipelineFailureReason, PipelineId, PipelineIid, ProjectId,
+    ScheduleId, Sha, Source, StageState, Status, Timestamp, TriggerTokenId, UserId,
+};
+
+use crate::error::StoreError;
+use crate::row::{Row, column};
+use crate::sql::statements;
+use crate::tx::Tx;
+use crate::value::{Json, params};
+use crate::wake::Wake;
+
+pub use list::{PipelineFilter, PipelineOrder, PipelineScope, count, list};
+
+/// A pipeline to be created.
+#[derive(Clone, Debug)]
+pub struct NewPipeline<'a> {
+    /// Its project.
+    pub project_id: ProjectId,
+    /// Who it runs as.
+    pub user_id: Option<UserId>,
+    /// The commit.
+    pub sha: &'a Sha,
+    /// The ref's commit before the push, or zeros.
+    pub before_sha: &'a Sha,
+    /// The branch or tag.
+    pub git_ref: &'a GitRef,
+    /// Whether the ref is protected.
+    pub protected: bool,
+    /// First status.
+    pub status: Status,
+    /// The stages that have jobs, in order.
+    pub stages: &'a [StageState],
+    /// Why it exists.
+    pub source: Source,
+    /// `workflow:name`.
+    pub name: Option<&'a str>,
+    /// What is wrong with the configuration.
+    pub yaml_errors: Option<&'a str>,
+    /// Why it failed at once.
+    pub failure_reason: Option<PipelineFailureReason>,
+    /// `workflow:auto_cancel:on_new_commit`.
+    pub on_new_commit: OnNewCommit,
+    /// `workflow:auto_cancel:on_job_failure`.
+    pub on_job_failure: OnJobFailure,
+    /// The trigger token.
+    pub trigger_token_id: Option<TriggerTokenId>,
+    /// The schedule.
+    pub schedule_id: Option<ScheduleId>,
+    /// The job that started it.
+    pub upstream_job_id: Option<JobId>,
+    /// The pipeline of that job.
+    pub upstream_pipeline_id: Option<PipelineId>,
+    /// Now.
+    pub created_at: Timestamp,
+    /// Now, for a pipeline that ended before it began.
+    pub finished_at: Option<Timestamp>,
+}
+
+/// What the caller gave, kept apart from the pipeline.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Given {
+    /// All variables, sealed as one value.
+    pub variables: Option<Vec<u8>>,
+    /// Inputs as JSON text of an object.
+    pub inputs: Option<String>,
+}
+
+macro_rules! columns {
+    () => {
+        "id, iid, project_id, user_id, sha, before_sha, ref_name, is_tag, protected, status, stages, source, name, yaml_errors, failure_reason, \
+         on_new_commit, on_job_failure, trigger_token_id, schedule_id, upstream_job_id, upstream_pipeline_id, \
+         created_at, updated_at, started_at, finished_at, duration_seconds"
+    };
+}
+pub(crate) use columns as pipeline_columns;
+
+/// Not ended: the condition of the index `pipelines_alive`, word for word.
+macro_rules! alive {
+    () => {
+        "status IN ('created', 'waiting_for_resource', 'preparing', 'waiting_for_callback', 'pending', 'running', \
+         'canceling', 'manual', 'scheduled')"
+    };
+}
+
+statements! {
+    NEXT_IID = "UPDATE project_counters SET pipeline_iid = pipeline_iid + 1 WHERE project_id = ?1 RETURNING pipeline_iid";
+    INSERT = "INSERT INTO pipelines (iid, project_id, user_id, sha, before_sha, ref_name, is_tag, protected, status, stages, source, name, yaml_errors, \
+        failure_reason, on_new_commit, on_job_failure, trigger_token_id, schedule_id, upstream_job_id, upstream_pipeline_id, \
+        created_at, updated_at, finished_at) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?21, ?22) RETURNING id";
+    INSERT_GIVEN = "INSERT INTO pipeline_given (pipeline_id, variables, inputs) VALUES (?1, ?2, ?3)";
+    GIVEN = "SELECT variables, inputs FROM pipeline_given WHERE pipeline_id = ?1";
+    GET = concat!("SELECT ", columns!(), " FROM pipelines WHERE project_id = ?1 AND id = ?2");
+    BY_ID = concat!("SELECT ", columns!(), " FROM pipelines WHERE id = ?1");
+    GET_MANY = concat!("SELECT ", columns!(), " FROM pipelines WHERE id = ANY(?1)");
+    LOCK = both(
+        concat!("SELECT ", columns!(), " FROM pipelines WHERE id = ?1"),
+        concat!("SELECT ", columns!(), " FROM pipelines WHERE id = ?1 FOR UPDATE"),
+    );
+    LATEST = concat!("SELECT ", columns!(), " FROM pipelines WHERE project_id = ?1 AND ref_name = ?2 AND is_tag = ?3 AND sha = ?4 \
+        AND source <> 'parent_pipeline' ORDER BY iid DESC LIMIT 1");
+    LATEST_OF_REF = concat!("SELECT ", columns!(), " FROM pipelines WHERE project_id = ?1 AND ref_name = ?2 AND is_tag = ?3 \
+        AND source <> 'parent_pipeline' ORDER BY iid DESC LIMIT 1");
+    UPDATE = "UPDATE pipelines SET status = ?2, name = ?3, yaml_errors = ?4, failure_reason = ?5, updated_at = ?6, started_at = ?7, \
+        finished_at = ?8, duration_seconds = ?9, stages = ?10 WHERE id = ?1";
+    ALIVE = concat!("SELECT ", columns!(), " FROM pipelines WHERE ", alive!(), " AND id > ?1 ORDER BY id LIMIT ?2");
+    ALIVE_ON_REF = concat!("SELECT ", columns!(), " FROM pipelines WHERE project_id = ?1 AND ref_name = ?2 AND is_tag = ?3 AND ", alive!(),
+        " AND iid < ?4 ORDER BY iid");
+    ALIVE_JOBS = concat!("SELECT COUNT(*) FROM jobs WHERE NOT retried AND pipeline_id IN (SELECT id FROM pipelines WHERE project_id = ?1 AND ", alive!(), ")");
+    DOWNSTREAM = concat!("SELECT ", columns!(), " FROM pipelines WHERE upstream_pipeline_id = ?1 ORDER BY id");
+    DOWNSTREAM_OF_JOBS = concat!("SELECT ", columns!(), " FROM pipelines WHERE upstream_pipeline_id = ?1 AND upstream_job_id = ANY(?2) ORDER BY id");
+    DELETE_JOB_VARIABLES = "DELETE FROM job_variables WHERE job_id IN (SELECT id FROM jobs WHERE pipeline_id = ANY(?1))";
+    DELETE_ARTIFACTS = "DELETE FROM job_artifacts WHERE job_id IN (SELECT id FROM jobs WHERE pipeline_id = ANY(?1))";
+    DELETE_JOBS = "DELETE FROM jobs WHERE pipeline_id = ANY(?1)";
+    DELETE = "DELETE FROM pipelines WHERE id = ANY(?1)";
+}
+
+/// Creates a pipeline with the next number of its project; `given` is kept when there is anything in it.
+///
+/// # Errors
+///
+/// [`StoreError::ForeignKey`] when the project does not exist.
+pub fn insert(tx: &mut dyn Tx, new: &NewPipeline<'_>, given: &Given) -> Result<Pipeline, StoreError> {
+    let iid = tx
+        .optional(&NEXT_IID, params![new.project_id], column::<PipelineIid>)?
+        .ok_or_else(|| StoreError::ForeignKey {
+            statement: NEXT_IID.name.to_owned(),
+            message: format!("project {} does not exist", new.project_id),
+        })?;
+    let id: PipelineId = tx.one(
+        &INSERT,
+        params![
+            iid,
+            new.project_id,
+            new.user_id,
+            new.sha,
+            new.before_sha,
+            &new.git_ref.name,
+            new.git_ref.is_tag,
+            new.protected,
+            new.status,
+            Json::text_unless_empty(new.stages).as_ref(),
+            new.source,
+            new.name,
+            new.yaml_errors,
+            new.failure_reason,
+            new.on_new_commit,
+            new.on_job_failure,
+            new.trigger_token_id,
+            new.schedule_id,
+            new.upstream_job_id,
+            new.upstream_pipeline_id,
+            new.created_at,
+            new.finished_at
+        ],
+        column,
+    )?;
+    if given.variables.is_some() || given.inputs.is_some() {
+        tx.execute(
+            &INSERT_GIVEN,
+            params![id, given.variables.as_ref(), given.inputs.as_ref()],
+        )?;
+    }
+    tx.notify(Wake::Project(new.project_id));
+    Ok(new.stored(id, iid))
+}
+
+impl NewPipeline<'_> {
+    fn stored(&self, id: PipelineId, iid: PipelineIid) -> Pipeline {
+        Pipeline {
+            id,
+            iid,
+            project_id: self.project_id,
+            user_id: self.user_id,
+            sha: self.sha.clone(),
+            before_sha: self.before_sha.clone(),
+            git_ref: self.git_ref.clone(),
+            protected: self.protected,
+            status: self.status,
+            stages: self.stages.to_vec(),
+            source: self.source,
+            name: self.name.map(str::to_owned),
+            yaml_errors: self.yaml_errors.map(str::to_owned),
+            failure_reason: self.failure_reason,
+            on_new_commit: self.on_new_commit,
+            on_job_failure: self.on_job_failure,
+            trigger_token_id: self.trigger_token_id,
+            schedule_id: self.schedule_id,
+            upstream_job_id: self.upstream_job_id,
+            upstream_pipeline_id: self.upstream_pipeline_id,
+            created_at: self.created_at,
+            updated_at: self.created_at,
+            started_at: None,
+            finished_at: self.finished_at,
+            duration_seconds: None,
+        }
+    }
+}
+
+/// Returns what the caller gave; empty when nothing.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn given(tx: &mut dyn Tx, id: PipelineId) -> Result<Given, StoreError> {
+    let found = tx.optional(&GIVEN, params![id], |row| {
+        Ok(Given {
+            variables: row.read()?,
+            inputs: row.read()?,
+        })
+    })?;
+    Ok(found.unwrap_or_default())
+}
+
+/// Returns a pipeline of a project.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn get(tx: &mut dyn Tx, project: ProjectId, id: PipelineId) -> Result<Option<Pipeline>, StoreError> {
+    tx.optional(&GET, params![project, id], read)
+}
+
+/// Returns a pipeline by its id alone.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn by_id(tx: &mut dyn Tx, id: PipelineId) -> Result<Option<Pipeline>, StoreError> {
+    tx.optional(&BY_ID, params![id], read)
+}
+
+/// Returns those of the pipelines that exist, in any order.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn get_many(tx: &mut dyn Tx, ids: &[PipelineId]) -> Result<Vec<Pipeline>, StoreError> {
+    let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
+    tx.all(&GET_MANY, params![ids.as_slice()], read)
+}
+
+/// Returns a pipeline and keeps others from changing it until the commit. Lock it before its jobs.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn lock(tx: &mut dyn Tx, id: PipelineId) -> Result<Option<Pipeline>, StoreError> {
+    tx.optional(&LOCK, params![id], read)
+}
+
+/// Returns the newest pipeline of a ref at a commit, child pipelines left out.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn latest(
+    tx: &mut dyn Tx,
+    project: ProjectId,
+    git_ref: &GitRef,
+    sha: &Sha,
+) -> Result<Option<Pipeline>, StoreError> {
+    tx.optional(&LATEST, params![project, &git_ref.name, git_ref.is_tag, sha], read)
+}
+
+/// Returns the newest pipeline of a ref at any commit, child pipelines left out.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn latest_of_ref(tx: &mut dyn Tx, project: ProjectId, git_ref: &GitRef) -> Result<Option<Pipeline>, StoreError> {
+    tx.optional(&LATEST_OF_REF, params![project, &git_ref.name, git_ref.is_tag], read)
+}
+
+/// Writes what can change: status, name, errors, times.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn save(tx: &mut dyn Tx, pipeline: &Pipeline) -> Result<bool, StoreError> {
+    let changed = tx.execute(
+        &UPDATE,
+        params![
+            pipeline.id,
+            pipeline.status,
+            pipeline.name.as_ref(),
+            pipeline.yaml_errors.as_ref(),
+            pipeline.failure_reason,
+            pipeline.updated_at,
+            pipeline.started_at,
+            pipeline.finished_at,
+            pipeline.duration_seconds,
+            Json::text_unless_empty(&pipeline.stages).as_ref()
+        ],
+    )?;
+    tx.notify(Wake::Pipeline(pipeline.id));
+    Ok(changed > 0)
+}
+
+/// Lists the pipelines of all projects that have not ended, by id, after `after`: what a starting server looks at.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn alive(tx: &mut dyn Tx, after: PipelineId, limit: i64) -> Result<Vec<Pipeline>, StoreError> {
+    tx.all(&ALIVE, params![after, limit], read)
+}
+
+/// Lists the pipelines of a ref that are older than `before` and have not ended, oldest first (auto-cancel).
+///
+/// # Errors
+///
+/// What the database said.
+pub fn alive_on_ref(
+    tx: &mut dyn Tx,
+    project: ProjectId,
+    git_ref: &GitRef,
+    before: PipelineIid,
+) -> Result<Vec<Pipeline>, StoreError> {
+    tx.all(
+        &ALIVE_ON_REF,
+        params![project, &git_ref.name, git_ref.is_tag, before],
+        read,
+    )
+}
+
+/// Counts the jobs in the project's pipelines that have not ended (rest-api.md 2.1, row 17).
+///
+/// # Errors
+///
+/// What the database said.
+pub fn count_alive_jobs(tx: &mut dyn Tx, project: ProjectId) -> Result<i64, StoreError> {
+    tx.one(&ALIVE_JOBS, params![project], column)
+}
+
+/// Lists the pipelines that jobs of this one started.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn downstream(tx: &mut dyn Tx, upstream: PipelineId) -> Result<Vec<Pipeline>, StoreError> {
+    tx.all(&DOWNSTREAM, params![upstream], read)
+}
+
+/// Lists the pipelines that these jobs of one pipeline started.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn downstream_of_jobs(tx: &mut dyn Tx, upstream: PipelineId, jobs: &[JobId]) -> Result<Vec<Pipeline>, StoreError> {
+    let jobs: Vec<i64> = jobs.iter().map(|id| id.0).collect();
+    tx.all(&DOWNSTREAM_OF_JOBS, params![upstream, jobs.as_slice()], read)
+}
+
+/// Deletes a pipeline with its jobs. Traces and artifacts are not rows: read their keys before
+/// ([`artifacts::of_pipeline`](super::artifacts::of_pipeline)) and delete them after the commit.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn delete(tx: &mut dyn Tx, pipeline: &Pipeline) -> Result<bool, StoreError> {
+    tx.notify(Wake::Project(pipeline.project_id));
+    Ok(delete_many(tx, &[pipeline.id.0])? > 0)
+}
+
+pub(crate) fn delete_many(tx: &mut dyn Tx, ids: &[i64]) -> Result<u64, StoreError> {
+    for sql in [&DELETE_JOB_VARIABLES, &DELETE_ARTIFACTS, &DELETE_JOBS] {
+        tx.execute(sql, params![ids])?;
+    }
+    tx.execute(&DELETE, params![ids])
+}
+
+fn read(row: &Row<'_>) -> Result<Pipeline, StoreError> {
+    Ok(Pipeline {
+        id: row.read()?,
+        iid: row.read()?,
+        project_id: row.read()?,
+        user_id: row.read()?,
+        sha: row.read()?,
+        before_sha: row.read()?,
+        git_ref: GitRef {
+            name: row.read()?,
+            is_tag: row.read()?,
+        },
+        protected: row.read()?,
+        status: row.read()?,
+        stages: row.read_list()?,
+        source: row.read()?,
+        name: row.read()?,
+        yaml_errors: row.read()?,
+        failure_reason: row.read()?,
+        on_new_commit: row.read()?,
+        on_job_failure: row.read()?,
+        trigger_token_id: row.read()?,
+        schedule_id: row.read()?,
+        upstream_job_id: row.read()?,
+        upstream_pipeline_id: row.read()?,
+        created_at: row.read()?,
+        updated_at: row.read()?,
+        started_at: row.read()?,
+        finished_at: row.read()?,
+        duration_seconds: row.read()?,
+    })
+}

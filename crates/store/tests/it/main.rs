@@ -1,0 +1,5 @@
+//! The conformance suite of the store: the same cases on both databases.
+
+mod fixture;
+mod main_job;
+mod statements;
