@@ -28,6 +28,7 @@ const RULES: &[Rule] = &[
     rust::words_stay_in_their_crate,
     rust::sql_stays_in_store,
     rust::nothing_is_unfinished,
+    rust::unwraps_have_a_reason,
     rust::tests_do_not_sleep,
     text::no_registry_hosts,
     text::no_machine_paths,

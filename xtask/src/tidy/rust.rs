@@ -213,6 +213,21 @@ pub(super) fn nothing_is_unfinished(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
+pub(super) fn unwraps_have_a_reason(tree: &Tree) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for file in tree.rust_files() {
+        for (line, code, in_tests) in file.code() {
+            if !in_tests && code.contains(".unwrap()") {
+                findings.push(file.finding(
+                    line,
+                    "return an error, or say why it cannot fail: `.expect(\"reason\")`",
+                ));
+            }
+        }
+    }
+    findings
+}
+
 pub(super) fn tests_do_not_sleep(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     // This repository's test helper may: its polling loops are the one place where tests wait.
@@ -335,6 +350,12 @@ mod tests {
             "todo!()\n#[allow(x)]\n\"todo!()\"\n",
             &[1, 2],
         );
+    }
+
+    #[test]
+    fn an_unwrap_outside_tests_is_found() {
+        let text = "a.unwrap();\na.unwrap_or(1);\n#[cfg(test)]\na.unwrap();\n";
+        check(unwraps_have_a_reason, "crates/app/src/a.rs", text, &[1]);
     }
 
     #[test]
