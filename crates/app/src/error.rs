@@ -125,3 +125,9 @@ impl From<StoreError> for Error {
         Error::internal(error)
     }
 }
+
+impl From<git::Error> for Error {
+    fn from(error: git::Error) -> Error {
+        Error::internal(error)
+    }
+}

@@ -4,21 +4,77 @@
 //! answers with entities of `model` or an [`Error`] in GitLab's words. It knows neither HTTP nor
 //! SQL: those are in `web` and `store`.
 
+use std::sync::Arc;
+
+use model::Clock;
+use store::Store;
+
 pub mod access;
 pub mod caller;
 pub mod error;
 pub mod jobs;
 pub mod keys;
+pub mod lookup;
+pub mod pipelines;
+pub mod project_variables;
 pub mod runners;
 pub mod settings;
+pub mod setup;
 pub mod time;
+pub mod triggers;
 pub mod variables;
-
-/// Where a project's configuration is unless its settings say otherwise.
-pub const DEFAULT_CONFIG_PATH: &str = ".gitlab-ci.yml";
 
 pub use caller::{Caller, Credential, JobCaller, UserCaller};
 pub use error::{Error, Result, TokenProblem};
 pub use git::{Commit, Signature};
 pub use keys::Keys;
+pub use lookup::ProjectKey;
 pub use settings::{ExternalUrl, Settings};
+
+/// Where a project's configuration is unless its settings say otherwise.
+pub const DEFAULT_CONFIG_PATH: &str = ".gitlab-ci.yml";
+
+/// Everything a use case needs. Clones share it.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+/// What [`App`] is made of.
+pub struct Parts {
+    /// The database.
+    pub store: Store,
+    /// The repositories.
+    pub repositories: git::Repositories,
+    /// Keys for tokens and sealed values.
+    pub keys: Keys,
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// What the administrator configured.
+    pub settings: Settings,
+    /// Configurations that were compiled lately.
+    pub configs: pipelines::config::ConfigCache,
+}
+
+impl App {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(parts: Parts) -> App {
+        App(Arc::new(parts))
+    }
+}
+
+impl std::ops::Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// Runs work that reads the disk or computes for long, off the async threads.
+///
+/// # Errors
+///
+/// The work's own; [`Error::Internal`] when it panicked.
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(Error::internal)?
+}

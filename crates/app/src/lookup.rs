@@ -1,0 +1,133 @@
+//! Finding the project that a caller names, with the caller's role in it.
+
+use model::{AccessLevel, Job, Project, ProjectId, User};
+use store::{StoreError, Tx, ops};
+
+use crate::App;
+use crate::access::{self, Ability, ProjectAccess};
+use crate::caller::{Caller, JobCaller};
+use crate::error::{Error, Result};
+
+/// The `:id` of a project, as the caller wrote it (rest-api.md 7).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProjectKey {
+    /// Its id.
+    Id(ProjectId),
+    /// Its full path; letter case does not matter.
+    Path(String),
+}
+
+impl ProjectKey {
+    /// Reads the decoded segment; `None` when no project can have such a name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<ProjectKey> {
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return text.parse().ok().map(ProjectKey::Id);
+        }
+        text.contains('/').then(|| ProjectKey::Path(text.to_owned()))
+    }
+}
+
+/// Finds a project, whoever asks.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn find(tx: &mut dyn Tx, key: &ProjectKey) -> Result<Option<Project>, StoreError> {
+    match key {
+        ProjectKey::Id(id) => ops::projects::get(tx, *id),
+        ProjectKey::Path(path) => ops::projects::by_full_path(tx, path),
+    }
+}
+
+/// Finds a project and the caller's role in it; the caller must be able to see it.
+///
+/// # Errors
+///
+/// `404 Project Not Found` when there is none, or none that the caller may know of.
+pub fn project(app: &App, tx: &mut dyn Tx, caller: &Caller, key: &ProjectKey) -> Result<ProjectAccess> {
+    let project = find(tx, key)?.ok_or(Error::NotFound("Project"))?;
+    let role = match caller.user() {
+        Some(user) => role(app, tx, user, &project)?,
+        None => AccessLevel::None,
+    };
+    let access = ProjectAccess { project, role };
+    access.require(caller, Ability::ReadProject)?;
+    Ok(access)
+}
+
+/// Finds a project in which the caller has the ability.
+///
+/// # Errors
+///
+/// As [`project`] and [`ProjectAccess::require`].
+pub fn project_for(
+    app: &App,
+    tx: &mut dyn Tx,
+    caller: &Caller,
+    key: &ProjectKey,
+    ability: Ability,
+) -> Result<ProjectAccess> {
+    let access = project(app, tx, caller, key)?;
+    access.require(caller, ability)?;
+    Ok(access)
+}
+
+/// The highest role that memberships of project and groups give a user; owner in one's own namespace.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn role(app: &App, tx: &mut dyn Tx, user: &User, project: &Project) -> Result<AccessLevel, StoreError> {
+    ops::members::level_in_project(tx, project.id, user.id, app.clock.now())
+}
+
+/// The job of a job token, whatever its status; `None` when we did not make the token or the job was
+/// handed out anew since.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn job_of_token(app: &App, tx: &mut dyn Tx, token: &str) -> Result<Option<Job>, StoreError> {
+    let Some(hand_out) = crate::jobs::token::read(&app.keys, token) else {
+        return Ok(None);
+    };
+    Ok(ops::jobs::by_id(tx, hand_out.job)?.filter(|job| job.claim == hand_out.claim))
+}
+
+/// Whether a job may use its token on a project: always on its own; on another one only when that one
+/// has opened itself (job token scope) and the job's user could read it.
+#[must_use]
+pub fn job_may_use(job: &Job, user: &User, project: &Project, role: AccessLevel) -> bool {
+    if job.project_id == project.id {
+        return true;
+    }
+    let caller = Caller::Job(Box::new(JobCaller {
+        user: user.clone(),
+        job: job.clone(),
+    }));
+    !project.settings.job_token_inbound && access::allows(project, role, &caller, Ability::ReadProject)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_are_an_id_and_a_slash_makes_a_path() {
+        let path = |text: &str| Some(ProjectKey::Path(text.to_owned()));
+        for (text, expected) in [
+            ("12", Some(ProjectKey::Id(ProjectId(12)))),
+            ("-1", Some(ProjectKey::Id(ProjectId(-1)))),
+            ("group/project", path("group/project")),
+            ("1/2", path("1/2")),
+            ("project", None),
+            ("", None),
+            ("-", None),
+            ("99999999999999999999", None),
+        ] {
+            assert_eq!(ProjectKey::parse(text), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! `POST /projects/:id/pipeline`: somebody with an access token asks for a pipeline.
+
+use model::definition::GivenVariable;
+use model::{Sha, Source};
+use serde_json::Value as Json;
+
+use crate::App;
+use crate::access::Ability;
+use crate::caller::Caller;
+use crate::error::{Error, Result};
+use crate::lookup::{self, ProjectKey};
+use crate::pipelines::create::{self, Created};
+use crate::pipelines::request::{NewPipeline, Skip};
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub struct ApiCall {
+    /// Branch, tag or full name.
+    pub ref_text: String,
+    /// Variables in the order given.
+    pub variables: Vec<GivenVariable>,
+    /// Inputs: JSON values, or texts where the caller could only send text.
+    pub inputs: Vec<(String, Json)>,
+}
+
+/// Creates a pipeline with `source=api`.
+///
+/// # Errors
+///
+/// 401, 403 or 404 as project and role say; otherwise what [`create::create`] says, always 400.
+pub async fn create_by_api(app: &App, caller: Caller, key: ProjectKey, call: ApiCall) -> Result<Created> {
+    let user = caller.user().ok_or(Error::Unauthorized)?.clone();
+    let is_admin = caller.is_admin();
+    let this = app.clone();
+    let (access, context) = app
+        .store
+        .read(move |tx| {
+            let access = lookup::project_for(&this, tx, &caller, &key, Ability::ReadProject)?;
+            let context = create::context(tx, &access.project)?;
+            // An archived project and one without CI/CD have messages of their own in the chain.
+            if !access.project.archived {
+                access.require(&caller, Ability::CreatePipeline)?;
+            }
+            Ok::<_, Error>((access, context))
+        })
+        .await?;
+    let request = NewPipeline {
+        project: access.project,
+        user,
+        role: access.role,
+        ref_text: call.ref_text,
+        sha: None,
+        before_sha: Sha::zero(),
+        source: Source::Api,
+        variables: call.variables,
+        call_variables: Vec::new(),
+        inputs: call.inputs,
+        keep_failed: false,
+        skip: Skip::Never,
+        trigger: None,
+        schedule: None,
+        upstream: None,
+        is_admin,
+    };
+    create::create(app, request, context).await
+}

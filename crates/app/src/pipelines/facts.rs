@@ -1,0 +1,193 @@
+//! Answers what `compile` asks: files of this and other projects, paths, changes.
+
+use std::sync::Arc;
+
+use compile::facts::FetchedFile;
+use compile::{Answer, Demand, Facts, FileKey};
+use model::{Project, Sha, Source};
+
+use crate::App;
+use crate::access::Ability;
+use crate::caller::{Caller, Credential, UserCaller};
+use crate::error::{Error, Result};
+use crate::lookup::{self, ProjectKey};
+use crate::pipelines::request::NewPipeline;
+
+/// Largest included file, in bytes (GitLab refuses more than 2 MiB of YAML with its own message).
+const MAX_FILE_BYTES: u64 = 4 << 20;
+
+/// Most paths of a repository that rules look through.
+const MAX_PATHS: usize = 1_000_000;
+
+/// Looks things up for one compilation, as the user the pipeline runs as.
+pub struct Provider<'a> {
+    app: &'a App,
+    request: &'a NewPipeline,
+    sha: &'a Sha,
+    facts: Facts,
+}
+
+impl<'a> Provider<'a> {
+    /// A provider that knows nothing yet.
+    #[must_use]
+    pub fn new(app: &'a App, request: &'a NewPipeline, sha: &'a Sha) -> Provider<'a> {
+        Provider {
+            app,
+            request,
+            sha,
+            facts: Facts::default(),
+        }
+    }
+
+    /// Returns what is known by now.
+    #[must_use]
+    pub const fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// Looks up all of these.
+    ///
+    /// # Errors
+    ///
+    /// Only what is wrong with the server; what is not there or not allowed is an answer.
+    pub async fn fetch(&mut self, demands: Vec<Demand>) -> Result<()> {
+        for demand in demands {
+            let answer = self.answer(&demand).await?;
+            self.facts.insert(demand, answer);
+        }
+        Ok(())
+    }
+
+    async fn answer(&self, demand: &Demand) -> Result<Answer> {
+        match demand {
+            Demand::File(FileKey::Project { project, git_ref, path }) => {
+                let place = match self.place(project.as_deref(), git_ref.as_deref()).await? {
+                    Ok(place) => place,
+                    Err(answer) => return Ok(answer),
+                };
+                self.file(place, path.clone()).await
+            }
+            Demand::File(FileKey::Template { .. }) => Ok(Answer::Missing),
+            Demand::File(FileKey::Remote { url, .. }) => Ok(Answer::Failed(format!(
+                "Remote file `{url}` could not be fetched: this server does not fetch remote files"
+            ))),
+            Demand::File(FileKey::Component { address }) => self.component(address).await,
+            Demand::File(FileKey::Given { .. }) => Ok(Answer::Missing),
+            Demand::Paths { project, git_ref } => match self.place(project.as_deref(), git_ref.as_deref()).await? {
+                Ok(place) => self.paths(place).await,
+                Err(answer) => Ok(answer),
+            },
+            Demand::Changes { compare_to } => self.changes(compare_to.clone()).await,
+        }
+    }
+
+    /// Finds the project and commit that a file or list of paths is asked from.
+    async fn place(&self, project: Option<&str>, git_ref: Option<&str>) -> Result<std::result::Result<Place, Answer>> {
+        let (project, own) = match project {
+            None => (self.request.project.clone(), true),
+            Some(path) => match self.other_project(path).await? {
+                Some(project) => (project, false),
+                None => return Ok(Err(Answer::Denied)),
+            },
+        };
+        if own && git_ref.is_none() {
+            return Ok(Ok(Place {
+                project,
+                sha: self.sha.clone(),
+                own,
+            }));
+        }
+        let sha = match self.app.repositories.open(&project) {
+            Ok(repository) => repository.revision(git_ref.unwrap_or("HEAD"))?,
+            Err(git::Error::NoRepository { .. }) => None,
+            Err(error) => return Err(error.into()),
+        };
+        Ok(sha.map(|sha| Place { project, sha, own }).ok_or(Answer::NoSuchRef))
+    }
+
+    /// Another project, if the user may read its code.
+    async fn other_project(&self, path: &str) -> Result<Option<Project>> {
+        let caller = Caller::User(Box::new(UserCaller {
+            user: self.request.user.clone(),
+            credential: Credential::Session,
+        }));
+        let key = ProjectKey::Path(path.to_owned());
+        let app = self.app.clone();
+        let found = self
+            .app
+            .store
+            .read(move |tx| lookup::project_for(&app, tx, &caller, &key, Ability::ReadCode))
+            .await;
+        match found {
+            Ok(access) => Ok(Some(access.project)),
+            Err(Error::Internal(cause)) => Err(Error::Internal(cause)),
+            Err(_) => Ok(None),
+        }
+    }
+
+    async fn file(&self, place: Place, path: String) -> Result<Answer> {
+        let repository = self.app.repositories.open(&place.project)?;
+        crate::blocking(move || {
+            let content = match repository.file(&place.sha, &path, MAX_FILE_BYTES) {
+                Ok(Some(file)) => file.content,
+                Ok(None) | Err(git::Error::InvalidPath { .. }) => return Ok(Answer::Missing),
+                Err(git::Error::TooLarge { .. }) => {
+                    return Ok(Answer::Failed("The provided YAML is too big".to_owned()));
+                }
+                Err(error) => return Err(error.into()),
+            };
+            Ok(Answer::File(FetchedFile {
+                text: Arc::from(String::from_utf8_lossy(&content)),
+                project: (!place.own).then(|| place.project.full_path.clone()),
+                sha: (!place.own).then(|| place.sha.to_string()),
+                component: None,
+            }))
+        })
+        .await
+    }
+
+    async fn paths(&self, place: Place) -> Result<Answer> {
+        let repository = self.app.repositories.open(&place.project)?;
+        crate::blocking(move || {
+            Ok(match repository.paths(&place.sha, MAX_PATHS)? {
+                Some(list) => Answer::Paths(Arc::new(list.paths)),
+                None => Answer::NoSuchRef,
+            })
+        })
+        .await
+    }
+
+    async fn changes(&self, compare_to: Option<String>) -> Result<Answer> {
+        let repository = self.app.repositories.open(&self.request.project)?;
+        let (sha, before) = (self.sha.clone(), self.request.before_sha.clone());
+        let is_push = self.request.source == Source::Push;
+        crate::blocking(move || {
+            let from = match compare_to {
+                Some(name) => match repository.revision(&name)? {
+                    Some(target) => repository.merge_base(&target, &sha)?.unwrap_or(target),
+                    None => return Ok(Answer::NoSuchRef),
+                },
+                None if is_push && !before.is_zero() => before,
+                None => return Ok(Answer::ChangesUnknown),
+            };
+            Ok(match repository.changed_paths(&from, &sha, MAX_PATHS)? {
+                Some(list) if !list.truncated => Answer::Paths(Arc::new(list.paths)),
+                _ => Answer::ChangesUnknown,
+            })
+        })
+        .await
+    }
+
+    /// A component of this server: `HOST/GROUP/PROJECT/NAME@VERSION`.
+    async fn component(&self, address: &str) -> Result<Answer> {
+        let _ = address;
+        Ok(Answer::Failed(format!("Component '{address}' - content not found")))
+    }
+}
+
+/// A commit of a project.
+struct Place {
+    project: Project,
+    sha: Sha,
+    own: bool,
+}

@@ -1,0 +1,14 @@
+//! Pipelines: how one comes to be, and what can be asked about it.
+
+mod by_api;
+pub mod config;
+pub mod create;
+pub mod facts;
+pub mod given;
+mod persist;
+pub mod read;
+pub mod request;
+
+pub use by_api::{ApiCall, create_by_api};
+pub use create::{Created, create};
+pub use request::NewPipeline;

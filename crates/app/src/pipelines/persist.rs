@@ -1,0 +1,278 @@
+//! Storing a pipeline: everything is decided before, one transaction writes it.
+//!
+//! The jobs that may start at once are inserted as pending, so a trigger costs one commit and no
+//! second look. Definitions are stored once per content; an unchanged configuration inserts none.
+
+use std::sync::Arc;
+
+use compile::Plan;
+use model::{
+    DefinitionId, GitRef, OnJobFailure, OnNewCommit, Pipeline, PipelineFailureReason, Sha, StageState, Status,
+    Timestamp,
+};
+use schedule::{Before, Decisions, JobState};
+use sha2::{Digest, Sha256};
+use store::ops::definitions::NewDefinition;
+use store::ops::jobs::NewJob;
+use store::ops::pipelines::Given;
+use store::{StoreError, Tx, ops};
+
+use crate::App;
+use crate::error::{Error, Result};
+use crate::pipelines::config::Form;
+use crate::pipelines::create::{Created, Outcome, Prepared};
+use crate::pipelines::given;
+use crate::pipelines::request::NewPipeline;
+
+/// Stores a pipeline and its jobs.
+///
+/// # Errors
+///
+/// Only what is wrong with the server.
+pub(super) async fn store(app: &App, request: Arc<NewPipeline>, prepared: Prepared) -> Result<Created> {
+    let place = (prepared.git_ref, prepared.protected, prepared.sha);
+    let mut row = Row::new(app, request, place)?;
+    match prepared.outcome {
+        Outcome::Skip => {
+            row.status = Status::Skipped;
+            row.finished_at = Some(row.now);
+        }
+        Outcome::Run { plan, form } => {
+            let jobs = Jobs::decide(plan, form, row.now)?;
+            row.status = jobs.decisions.pipeline;
+            row.jobs = Some(jobs);
+        }
+    }
+    let row = Arc::new(row);
+    let (pipeline, ids) = row.write(app).await?;
+    if let Some(jobs) = &row.jobs {
+        jobs.form
+            .remember_definitions(jobs.plan.jobs.iter().map(|job| &job.definition).zip(ids));
+    }
+    Ok(Created {
+        pipeline,
+        project: row.request.project.clone(),
+        user: row.request.user.clone(),
+        warnings: prepared.warnings,
+    })
+}
+
+/// Stores a pipeline that failed before it had jobs.
+///
+/// # Errors
+///
+/// Only what is wrong with the server.
+pub(super) async fn store_failed(
+    app: &App,
+    request: Arc<NewPipeline>,
+    place: (GitRef, bool, Sha),
+    reason: PipelineFailureReason,
+    message: String,
+) -> Result<Pipeline> {
+    let mut row = Row::new(app, request, place)?;
+    row.status = Status::Failed;
+    row.finished_at = Some(row.now);
+    row.failure_reason = Some(reason);
+    row.yaml_errors = (reason == PipelineFailureReason::ConfigError).then_some(message);
+    Ok(Arc::new(row).write(app).await?.0)
+}
+
+/// A pipeline as it will be stored.
+struct Row {
+    request: Arc<NewPipeline>,
+    git_ref: GitRef,
+    protected: bool,
+    sha: Sha,
+    now: Timestamp,
+    given: Given,
+    status: Status,
+    finished_at: Option<Timestamp>,
+    failure_reason: Option<PipelineFailureReason>,
+    yaml_errors: Option<String>,
+    jobs: Option<Jobs>,
+}
+
+impl Row {
+    fn new(app: &App, request: Arc<NewPipeline>, (git_ref, protected, sha): (GitRef, bool, Sha)) -> Result<Row> {
+        let now = app.clock.now();
+        let given = given(app, &request, now)?;
+        Ok(Row {
+            request,
+            git_ref,
+            protected,
+            sha,
+            now,
+            given,
+            status: Status::Created,
+            finished_at: None,
+            failure_reason: None,
+            yaml_errors: None,
+            jobs: None,
+        })
+    }
+
+    /// Writes everything; returns the pipeline and the ids of the jobs' definitions, in the order of the plan.
+    async fn write(self: &Arc<Self>, app: &App) -> Result<(Pipeline, Vec<DefinitionId>)> {
+        let this = Arc::clone(self);
+        Ok(app.store.write(move |tx| this.insert(tx)).await?)
+    }
+
+    fn insert(&self, tx: &mut dyn Tx) -> Result<(Pipeline, Vec<DefinitionId>), StoreError> {
+        let pipeline = self.insert_pipeline(tx)?;
+        if let Some((token, _)) = &self.request.trigger {
+            ops::trigger_tokens::touch(tx, *token, self.now)?;
+        }
+        let Some(jobs) = &self.jobs else {
+            return Ok((pipeline, Vec::new()));
+        };
+        let definitions = jobs.definition_ids(tx)?;
+        ops::jobs::insert_all(tx, &jobs.rows(&pipeline, &definitions))?;
+        Ok((pipeline, definitions))
+    }
+
+    fn insert_pipeline(&self, tx: &mut dyn Tx) -> Result<Pipeline, StoreError> {
+        let request = &self.request;
+        let plan = self.jobs.as_ref().map(|jobs| &jobs.plan);
+        let new = ops::pipelines::NewPipeline {
+            project_id: request.project.id,
+            user_id: Some(request.user.id),
+            sha: &self.sha,
+            before_sha: &request.before_sha,
+            git_ref: &self.git_ref,
+            protected: self.protected,
+            status: self.status,
+            stages: self.jobs.as_ref().map_or(&[], |jobs| &jobs.stages),
+            source: request.source,
+            name: plan.and_then(|plan| plan.name.as_deref()),
+            yaml_errors: self.yaml_errors.as_deref(),
+            failure_reason: self.failure_reason,
+            on_new_commit: plan.map_or(OnNewCommit::Conservative, |plan| plan.on_new_commit),
+            on_job_failure: plan.map_or(OnJobFailure::None, |plan| plan.on_job_failure),
+            trigger_token_id: request.trigger.as_ref().map(|(id, _)| *id),
+            schedule_id: request.schedule.as_ref().map(|(id, _)| *id),
+            upstream_job_id: request.upstream.map(|upstream| upstream.job),
+            upstream_pipeline_id: request.upstream.map(|upstream| upstream.pipeline),
+            created_at: self.now,
+            finished_at: self.finished_at,
+        };
+        ops::pipelines::insert(tx, &new, &self.given)
+    }
+}
+
+/// What the caller gave, as it is kept.
+fn given(app: &App, request: &NewPipeline, now: Timestamp) -> Result<Given> {
+    let variables: Vec<_> = request.variables.iter().chain(&request.call_variables).collect();
+    let inputs = (!request.inputs.is_empty()).then(|| {
+        let object: serde_json::Map<_, _> = request.inputs.iter().cloned().collect();
+        serde_json::Value::Object(object).to_string()
+    });
+    Ok(Given {
+        variables: given::seal(&app.keys, request.project.id, now, &variables)?,
+        inputs,
+    })
+}
+
+/// The jobs of a pipeline, with their first statuses.
+struct Jobs {
+    plan: Plan,
+    form: Arc<Form>,
+    decisions: Decisions,
+    stages: Vec<StageState>,
+    /// Stored form of the definitions that may not be stored yet; `Err` is the id of one that is.
+    definitions: Vec<std::result::Result<Body, DefinitionId>>,
+}
+
+fn stage(plan: &Plan, index: u32, status: Status) -> StageState {
+    let name = usize::try_from(index).ok().and_then(|index| plan.stages.get(index));
+    StageState {
+        index,
+        name: name.cloned().unwrap_or_default(),
+        status,
+    }
+}
+
+/// A definition as it is stored.
+struct Body {
+    digest: [u8; 32],
+    json: String,
+}
+
+impl Jobs {
+    fn decide(plan: Plan, form: Arc<Form>, now: Timestamp) -> Result<Jobs> {
+        let states: Vec<JobState<'_>> = plan.jobs.iter().map(JobState::from).collect();
+        let decisions = schedule::advance(&states, Before::NEW, now);
+        let stages = decisions
+            .stages
+            .iter()
+            .map(|(index, status)| stage(&plan, *index, *status))
+            .collect();
+        let known = form.definition_ids(plan.jobs.iter().map(|job| &job.definition));
+        let definitions = plan
+            .jobs
+            .iter()
+            .zip(known)
+            .map(|(job, known)| match known {
+                Some(id) => Ok(Err(id)),
+                None => {
+                    let json = serde_json::to_string(&*job.definition).map_err(Error::internal)?;
+                    Ok(Ok(Body {
+                        digest: Sha256::digest(&json).into(),
+                        json,
+                    }))
+                }
+            })
+            .collect::<Result<_>>()?;
+        Ok(Jobs {
+            plan,
+            form,
+            decisions,
+            stages,
+            definitions,
+        })
+    }
+
+    /// Returns the ids of all definitions, storing those that are not stored yet.
+    fn definition_ids(&self, tx: &mut dyn Tx) -> Result<Vec<DefinitionId>, StoreError> {
+        let new: Vec<NewDefinition<'_>> = self
+            .definitions
+            .iter()
+            .filter_map(|definition| definition.as_ref().ok())
+            .map(|body| NewDefinition {
+                digest: body.digest,
+                body: &body.json,
+            })
+            .collect();
+        let mut stored = if new.is_empty() {
+            Vec::new()
+        } else {
+            ops::definitions::ensure(tx, &new)?
+        }
+        .into_iter();
+        let id_of = |definition: &std::result::Result<Body, DefinitionId>| match definition {
+            Ok(_) => stored.next(),
+            Err(id) => Some(*id),
+        };
+        let ids: Option<Vec<DefinitionId>> = self.definitions.iter().map(id_of).collect();
+        ids.ok_or_else(|| StoreError::Database {
+            statement: "definitions::ensure".to_owned(),
+            message: "gave fewer ids than definitions".to_owned(),
+        })
+    }
+
+    fn rows<'a>(&'a self, pipeline: &Pipeline, definitions: &[DefinitionId]) -> Vec<NewJob<'a>> {
+        let mut rows: Vec<NewJob<'a>> = self
+            .plan
+            .jobs
+            .iter()
+            .zip(definitions)
+            .map(|(job, definition)| NewJob::planned(pipeline, job, *definition))
+            .collect();
+        for change in &self.decisions.changes {
+            let row = &mut rows[change.job];
+            row.status = change.status;
+            row.scheduled_at = change.scheduled_at;
+            row.queued_at = (change.status == Status::Pending).then_some(pipeline.created_at);
+        }
+        rows
+    }
+}

@@ -1,0 +1,7 @@
+//! Trigger tokens: using one, and managing them (rest-api.md 1).
+
+mod manage;
+mod run;
+
+pub use manage::{NewTrigger, Shown, create, delete, get, list, update};
+pub use run::{TriggerCall, run};

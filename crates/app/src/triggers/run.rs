@@ -1,0 +1,173 @@
+//! The trigger call: somebody holds a token, and a pipeline runs.
+//!
+//! The order of decisions is rest-api.md 1.3. The token alone decides who calls; a caller without a
+//! valid one learns nothing, not even whether the project exists.
+
+use model::definition::GivenVariable;
+use model::{AccessLevel, Job, Project, Sha, Source, TriggerToken, User, VariableKind};
+use serde_json::Value as Json;
+use store::{Tx, ops};
+
+use crate::error::{Error, Result};
+use crate::lookup::{self, ProjectKey};
+use crate::pipelines::Created;
+use crate::pipelines::create;
+use crate::pipelines::request::{NewPipeline, Skip, Upstream};
+use crate::{App, keys};
+
+/// Name of the variable that holds the call itself.
+const PAYLOAD_VARIABLE: &str = "TRIGGER_PAYLOAD";
+
+/// A trigger call whose parameters have the right types.
+#[derive(Clone, Debug)]
+pub struct TriggerCall {
+    /// The project; `None` when the text cannot name one.
+    pub project: Option<ProjectKey>,
+    /// Trigger token or job token.
+    pub token: String,
+    /// Branch, tag or full name.
+    pub ref_text: String,
+    /// Variables in the order given.
+    pub variables: Vec<(String, String)>,
+    /// Inputs: JSON values, or texts where the caller could only send text.
+    pub inputs: Vec<(String, Json)>,
+    /// The call's parameters as JSON, without the token: becomes `TRIGGER_PAYLOAD`.
+    pub payload: String,
+}
+
+/// Starts a pipeline.
+///
+/// # Errors
+///
+/// 404 for an unknown project or token or one that do not belong together, 401 for the token of a
+/// job that does not run, otherwise what [`create::create`] says.
+pub async fn run(app: &App, call: TriggerCall) -> Result<Created> {
+    let key = call.project.clone().ok_or(Error::NotFoundPlain)?;
+    let token = Token::parse(app, &call.token);
+    let app_in_read = app.clone();
+    let (holder, project, context) = app
+        .store
+        .read(move |tx| {
+            let project = lookup::find(tx, &key)?.ok_or(Error::NotFoundPlain)?;
+            let holder = holder(&app_in_read, tx, &token, &project)?;
+            let context = create::context(tx, &project)?;
+            Ok::<_, Error>((holder, project, context))
+        })
+        .await?;
+    create::create(app, request(call, holder, project), context).await
+}
+
+/// A token as far as it can be told without the database.
+#[derive(Clone)]
+enum Token {
+    /// Perhaps a trigger token: its digest.
+    Trigger([u8; 32]),
+    /// Looks like a job token.
+    Job(String),
+}
+
+impl Token {
+    fn parse(app: &App, text: &str) -> Token {
+        if text.starts_with(keys::JOB_TOKEN_PREFIX) {
+            return Token::Job(text.to_owned());
+        }
+        Token::Trigger(app.keys.digest(text))
+    }
+}
+
+/// Whoever holds the token, and what it borrows.
+struct Holder {
+    user: User,
+    role: AccessLevel,
+    via: Via,
+}
+
+enum Via {
+    Trigger(TriggerToken),
+    Job(Box<Job>),
+}
+
+/// Rows 5 and 6.
+fn holder(app: &App, tx: &mut dyn Tx, token: &Token, project: &Project) -> Result<Holder> {
+    match token {
+        Token::Trigger(digest) => {
+            let trigger = ops::trigger_tokens::by_digest(tx, digest)?
+                .filter(|trigger| trigger.project_id == project.id)
+                .filter(|trigger| trigger.expires_at.is_none_or(|expiry| app.clock.now() < expiry))
+                .ok_or(Error::NotFoundPlain)?;
+            let user = ops::users::get(tx, trigger.owner_id)?.ok_or(Error::NotFoundPlain)?;
+            let role = lookup::role(app, tx, &user, project)?;
+            Ok(Holder {
+                user,
+                role,
+                via: Via::Trigger(trigger),
+            })
+        }
+        Token::Job(text) => {
+            let job = lookup::job_of_token(app, tx, text)?.ok_or(Error::NotFoundPlain)?;
+            if !job.status.is_executing() {
+                return Err(Error::UnauthorizedMessage("Job is not running".to_owned()));
+            }
+            if job.erased_at.is_some() {
+                return Err(Error::UnauthorizedMessage("Job has been erased!".to_owned()));
+            }
+            let user = match job.user_id {
+                Some(id) => ops::users::get(tx, id)?.ok_or(Error::NotFoundPlain)?,
+                None => return Err(Error::NotFoundPlain),
+            };
+            let role = lookup::role(app, tx, &user, project)?;
+            if !lookup::job_may_use(&job, &user, project, role) {
+                return Err(Error::NotFoundPlain);
+            }
+            Ok(Holder {
+                user,
+                role,
+                via: Via::Job(Box::new(job)),
+            })
+        }
+    }
+}
+
+fn request(call: TriggerCall, holder: Holder, project: Project) -> NewPipeline {
+    let variable = |key: String, value: String, kind: VariableKind| GivenVariable {
+        key,
+        value,
+        kind,
+        raw: false,
+    };
+    let (source, trigger, upstream) = match holder.via {
+        Via::Trigger(token) => (Source::Trigger, Some((token.id, token.short)), None),
+        Via::Job(job) => {
+            let upstream = Upstream {
+                project: job.project_id,
+                pipeline: job.pipeline_id,
+                job: job.id,
+                is_bridge: false,
+            };
+            (Source::Pipeline, None, Some(upstream))
+        }
+    };
+    NewPipeline {
+        // A trigger token borrows all that its owner may do; a job never acts as an administrator.
+        is_admin: holder.user.is_admin && trigger.is_some(),
+        project,
+        user: holder.user,
+        role: holder.role,
+        ref_text: call.ref_text,
+        sha: None,
+        before_sha: Sha::zero(),
+        source,
+        variables: call
+            .variables
+            .into_iter()
+            .map(|(key, value)| variable(key.trim().to_owned(), value, VariableKind::EnvVar))
+            .collect(),
+        call_variables: vec![variable(PAYLOAD_VARIABLE.to_owned(), call.payload, VariableKind::File)],
+        inputs: call.inputs,
+        keep_failed: true,
+        skip: Skip::Never,
+        trigger,
+        schedule: None,
+        upstream,
+    }
+}
