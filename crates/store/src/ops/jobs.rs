@@ -2,12 +2,13 @@
 
 mod insert;
 mod list;
+mod resource_group;
 
 use model::job::Need;
 use model::{Job, JobId, PipelineId, ProjectId, Timestamp};
 
 use crate::error::StoreError;
-use crate::row::Row;
+use crate::row::{Row, column};
 use crate::sql::statements;
 use crate::tx::Tx;
 use crate::value::{Json, Param, params};
@@ -16,6 +17,8 @@ use crate::wake::Wake;
 pub(crate) use insert::STATEMENTS as INSERT_STATEMENTS;
 pub use insert::{NewJob, insert_all};
 pub use list::{JobFilter, JobOf, count, list};
+pub(crate) use resource_group::STATEMENTS as RESOURCE_GROUP_STATEMENTS;
+pub use resource_group::{InResourceGroup, lock_resource_group, of_resource_group};
 
 macro_rules! columns {
     () => {
@@ -60,6 +63,7 @@ statements! {
     );
     TOUCH = "UPDATE jobs SET updated_at = ?2 WHERE id = ?1";
     SET_COVERAGE = "UPDATE jobs SET coverage = ?2 WHERE id = ?1";
+    COUNT_RETRIED = "SELECT COUNT(*) FROM jobs WHERE pipeline_id = ?1 AND name = ?2 AND retried";
     MARK_RETRIED = "UPDATE jobs SET retried = TRUE, updated_at = ?2 WHERE id = ANY(?1)";
 }
 
@@ -205,6 +209,15 @@ pub fn touch(tx: &mut dyn Tx, id: JobId, now: Timestamp) -> Result<bool, StoreEr
 /// What the database said.
 pub fn set_coverage(tx: &mut dyn Tx, id: JobId, percent: Option<f64>) -> Result<bool, StoreError> {
     Ok(tx.execute(&SET_COVERAGE, params![id, percent])? > 0)
+}
+
+/// Counts the attempts of a name that were retried.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn count_retried(tx: &mut dyn Tx, pipeline: PipelineId, name: &str) -> Result<i64, StoreError> {
+    tx.one(&COUNT_RETRIED, params![pipeline, name], column)
 }
 
 /// Marks jobs as replaced by newer attempts.

@@ -34,6 +34,7 @@ pub fn statements() -> Vec<&'static Sql> {
         definitions::STATEMENTS,
         job_variables::STATEMENTS,
         jobs::STATEMENTS,
+        jobs::RESOURCE_GROUP_STATEMENTS,
         jobs::INSERT_STATEMENTS,
         members::STATEMENTS,
         namespaces::STATEMENTS,

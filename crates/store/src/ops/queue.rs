@@ -96,6 +96,10 @@ statements! {
     CLAIM = concat!("UPDATE jobs SET status = CASE WHEN ?4 THEN 'running' ELSE status END, runner_id = ?2, runner_manager_id = ?3, \
         acknowledged = ?4, claim = claim + 1, timeout_seconds = ?5, updated_at = ?6, started_at = CASE WHEN ?4 THEN ?6 ELSE started_at END \
         WHERE id = ?1 AND status = 'pending' AND runner_id IS NULL RETURNING ", job_columns!());
+    RELEASE = "UPDATE jobs SET runner_id = NULL, runner_manager_id = NULL, updated_at = ?3 \
+        WHERE id = ?1 AND claim = ?2 AND status = 'pending' AND runner_id IS NOT NULL";
+    WAITING_FOR_RESOURCE = "SELECT DISTINCT project_id, resource_group FROM jobs \
+        WHERE resource_group IS NOT NULL AND status = 'waiting_for_resource' ORDER BY project_id, resource_group LIMIT ?1";
     SILENT = concat!("SELECT ", job_columns!(), " FROM jobs WHERE status IN ('running', 'canceling') AND updated_at < ?1 ORDER BY updated_at LIMIT ?2");
     OVERDUE = concat!("SELECT ", job_columns!(), " FROM jobs WHERE status IN ('running', 'canceling') \
         AND started_at + timeout_seconds * 1000000 < ?1 ORDER BY id LIMIT ?2");
@@ -178,6 +182,30 @@ pub fn claim(tx: &mut dyn Tx, job: JobId, claim: Claim) -> Result<Option<Job>, S
         tx.notify(Wake::Job(job));
     }
     Ok(claimed)
+}
+
+/// Takes a job that was handed out and not acknowledged back into the queue; `false` when that hand-out is over.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn release(tx: &mut dyn Tx, job: JobId, claim: i32, now: Timestamp) -> Result<bool, StoreError> {
+    let released = tx.execute(&RELEASE, params![job, claim, now])? > 0;
+    if released {
+        tx.notify(Wake::JobsPending);
+    }
+    Ok(released)
+}
+
+/// Lists the resource groups for which jobs wait.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn waiting_for_resource(tx: &mut dyn Tx, limit: i64) -> Result<Vec<(ProjectId, String)>, StoreError> {
+    tx.all(&WAITING_FOR_RESOURCE, params![limit], |row| {
+        Ok((row.read()?, row.read()?))
+    })
 }
 
 /// Lists jobs with a runner that gave no sign of life since `since`.
