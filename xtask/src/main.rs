@@ -44,6 +44,11 @@ const CHORES: &[Chore] = &[
         tidy::run,
     ),
     (
+        "bench",
+        "figures beside their floors, in release builds: `bench trigger`",
+        bench,
+    ),
+    (
         "conformance",
         "recorded behavior of GitLab against ours: `conformance DIR`",
         run_conformance,
@@ -75,6 +80,14 @@ fn print_usage() {
     for (name, about, _) in CHORES {
         eprintln!("  {name:<12} {about}");
     }
+}
+
+/// Builds the release binaries and runs the benchmark program.
+fn bench(arguments: &[String]) -> Result<()> {
+    process::cargo(["build", "--release", "--package", "tripline", "--package", "bench"]).run()?;
+    process::cargo(["run", "--release", "--quiet", "--package", "bench", "--"])
+        .args(arguments)
+        .run()
 }
 
 #[cfg(feature = "conformance")]

@@ -29,12 +29,12 @@ const IMPURE: &[&str] = &[
 const HOMES: &[(&[&str], &[&str], &str)] = &[
     (
         &["env::var", "env::vars", "env::args", "env::set_var", "env::remove_var"],
-        &["server", "xtask", "testkit"],
+        &["server", "bench", "xtask", "testkit"],
         "only `server` reads arguments and environment; take a value as a parameter",
     ),
     (
         &["axum::", "tower_http::"],
-        &["web"],
+        &["web", "bench"],
         "only `web` knows axum; return a value or an error that `web` maps",
     ),
     (
@@ -54,12 +54,12 @@ const HOMES: &[(&[&str], &[&str], &str)] = &[
     ),
     (
         &["SystemTime::now", "Timestamp::now", "Zoned::now"],
-        &["server", "runner", "xtask", "testkit"],
+        &["server", "runner", "bench", "xtask", "testkit"],
         "time comes from the `Clock`; take a `Timestamp`",
     ),
     (
         &["println!", "eprintln!", "print!("],
-        &["server", "xtask", "testkit"],
+        &["server", "bench", "xtask", "testkit"],
         "libraries do not print; log with `tracing` or return a value",
     ),
 ];
