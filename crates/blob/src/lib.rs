@@ -19,3 +19,27 @@ pub use error::Error;
 pub use reader::Reader;
 pub use traces::{Append, Finished, Traces};
 pub use watch::{Progress, Watch};
+
+/// Everything that is kept in files, below one folder.
+#[derive(Clone, Debug)]
+pub struct Blobs {
+    /// What jobs print.
+    pub traces: Traces,
+    /// What jobs leave behind.
+    pub artifacts: Artifacts,
+}
+
+impl Blobs {
+    /// Prepares the folder.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] when it cannot be created.
+    pub fn new(root: impl AsRef<std::path::Path>) -> Result<Blobs, Error> {
+        let root = root.as_ref();
+        Ok(Blobs {
+            traces: Traces::new(root.join("traces"))?,
+            artifacts: Artifacts::new(root.join("artifacts"))?,
+        })
+    }
+}
