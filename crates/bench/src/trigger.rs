@@ -1,0 +1,159 @@
+//! Durable triggers a second end to end, beside the bare store and a bare HTTP endpoint; start-up,
+//! memory, and the time from the call to the first command of a job.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::Context;
+
+use crate::floor;
+use crate::load::{self, Measured, request};
+use crate::server::Server;
+
+/// Length of one measured run.
+const RUN: Duration = Duration::from_secs(4);
+
+/// Runs of each figure; the median is printed.
+const ROUNDS: usize = 3;
+
+/// Pipelines after which memory is looked at again.
+const MANY: i64 = 100_000;
+
+/// Calls whose way to the first command is measured.
+const FIRST_COMMANDS: usize = 40;
+
+/// Three jobs in three stages, as in most small projects.
+const THREE_JOBS: &str = "
+stages: [build, test, deploy]
+build: {stage: build, script: [make]}
+test: {stage: test, script: [make test]}
+deploy: {stage: deploy, script: [make deploy], rules: [{if: '$CI_PIPELINE_SOURCE == \"trigger\"'}]}
+";
+
+/// One job whose log says when its first command ran, in nanoseconds since 1970.
+const CLOCK_JOB: &str = "
+clock:
+  variables: {GIT_STRATEGY: none}
+  script: [date +first-command=%s%N]
+";
+
+/// Measures everything and prints it.
+pub(crate) async fn run(binary: &Path) -> anyhow::Result<()> {
+    machine();
+    let server = Server::start(binary, 0).await?;
+    println!(
+        "start-up                    {:>9.1} ms",
+        server.start_up.as_secs_f64() * 1000.0
+    );
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    println!("resident, idle              {:>9.1} MiB", server.resident_mib()?);
+    let (id, token) = server.project("three", THREE_JOBS).await?;
+    let path = format!("/api/v4/projects/{id}/trigger/pipeline");
+    let body = format!("token={token}&ref=main&variables[GREETING]=hello");
+    let call: Arc<[u8]> = request(
+        "POST",
+        &path,
+        &[("Content-Type", "application/x-www-form-urlencoded")],
+        body.as_bytes(),
+    )
+    .into();
+    let mut rates = Vec::new();
+    for clients in [1, 16, 64] {
+        let mut rounds = Vec::new();
+        for _ in 0..ROUNDS {
+            let http = floor::http(clients, RUN).await?;
+            let store = floor::store(clients, RUN).await?;
+            let measured = load::run(&server.address, Arc::clone(&call), 201, clients, RUN).await?;
+            rounds.push((measured, store, http));
+        }
+        rounds.sort_by(|a, b| a.0.per_second.total_cmp(&b.0.per_second));
+        let (measured, store, http) = &rounds[rounds.len() / 2];
+        print_round(clients, measured, *store, http.per_second);
+        rates.push(measured.per_second);
+    }
+    println!("resident, after the runs    {:>9.1} MiB", server.resident_mib()?);
+    fill(&server, &call, id).await?;
+    drop(server);
+    first_command(binary).await
+}
+
+fn print_round(clients: usize, measured: &Measured, store: f64, http: f64) {
+    let ms = |share: f64| measured.percentile(share).as_secs_f64() * 1000.0;
+    println!(
+        "{clients:>3} clients: {:>8.0} triggers/s   p50 {:>6.2} ms   p99 {:>6.2} ms   bare store {store:>8.0}/s ({:.2})   bare HTTP {http:>8.0}/s ({:.2})",
+        measured.per_second,
+        ms(0.5),
+        ms(0.99),
+        measured.per_second / store,
+        measured.per_second / http,
+    );
+}
+
+/// Goes on until the project has [`MANY`] pipelines, then looks at the memory.
+async fn fill(server: &Server, call: &Arc<[u8]>, id: i64) -> anyhow::Result<()> {
+    loop {
+        let newest = server
+            .call("GET", &format!("/api/v4/projects/{id}/pipelines?per_page=1"), None, 200)
+            .await?;
+        let iid = newest[0]["iid"].as_i64().context("a pipeline without iid")?;
+        if iid >= MANY {
+            break;
+        }
+        load::run(&server.address, Arc::clone(call), 201, 64, Duration::from_secs(2)).await?;
+    }
+    println!("resident, {MANY} pipelines {:>9.1} MiB", server.resident_mib()?);
+    Ok(())
+}
+
+/// Measures the time from sending a trigger call to the job's first command.
+async fn first_command(binary: &Path) -> anyhow::Result<()> {
+    let server = Server::start(binary, 2).await?;
+    let (id, token) = server.project("clock", CLOCK_JOB).await?;
+    let path = format!("/api/v4/projects/{id}/trigger/pipeline?token={token}&ref=main");
+    let mut delays = Vec::new();
+    for _ in 0..FIRST_COMMANDS {
+        let sent = SystemTime::now().duration_since(UNIX_EPOCH)?;
+        let pipeline = server.call("POST", &path, None, 201).await?;
+        let pipeline = pipeline["id"].as_i64().context("a pipeline without id")?;
+        let ran = wait_for_clock(&server, id, pipeline).await?;
+        delays.push(ran.saturating_sub(sent));
+    }
+    delays.sort_unstable();
+    let floor = floor::spawn_shell(FIRST_COMMANDS)?;
+    println!(
+        "call to first command: p50 {:.1} ms   p99 {:.1} ms   floor (spawn `sh`) {:.1} ms",
+        delays[delays.len() / 2].as_secs_f64() * 1000.0,
+        delays[delays.len() * 99 / 100].as_secs_f64() * 1000.0,
+        floor.as_secs_f64() * 1000.0,
+    );
+    Ok(())
+}
+
+async fn wait_for_clock(server: &Server, project: i64, pipeline: i64) -> anyhow::Result<Duration> {
+    loop {
+        let path = format!("/api/v4/projects/{project}/pipelines/{pipeline}/jobs");
+        let jobs = server.call("GET", &path, None, 200).await?;
+        if jobs[0]["status"] == "success" {
+            let job = jobs[0]["id"].as_i64().context("a job without id")?;
+            let trace = server
+                .text(&format!("/api/v4/projects/{project}/jobs/{job}/trace"))
+                .await?;
+            let marker = trace.rsplit("\nfirst-command=").next().context("no time in the log")?;
+            let digits: String = marker.chars().take_while(char::is_ascii_digit).collect();
+            return Ok(Duration::from_nanos(digits.parse().context("no time in the log")?));
+        }
+        anyhow::ensure!(jobs[0]["status"] != "failed", "the job failed");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+fn machine() {
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name = info
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"))
+        .unwrap_or("unknown processor");
+    let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
+    println!("machine: {cores} cores, {}", name.trim_start_matches([' ', '\t', ':']));
+}
