@@ -99,6 +99,9 @@ pub struct PushRequest<R> {
     pub commands: Vec<PushCommand>,
     /// The push options.
     pub options: PushOptions,
+    /// Whether updates that lose commits of a branch are refused, all branches of this push alike;
+    /// off unless the caller sets it.
+    pub fast_forward_only: bool,
     pub(crate) capabilities: Capabilities,
     /// Everything read so far, as it came: git gets to see it too.
     pub(crate) head: Bytes,
@@ -143,6 +146,7 @@ impl<R: AsyncRead + Unpin> PushRequest<R> {
                 return Ok(PushRequest {
                     commands,
                     options,
+                    fast_forward_only: false,
                     capabilities,
                     head: buffer.freeze(),
                     rest: body,

@@ -84,8 +84,9 @@ impl Server {
         remove_leftovers(repo);
         let before = targets(repo, &request.commands)?;
         let limit = format!("receive.maxInputSize={}", self.limits.max_push);
-        let mut git =
-            Git::start_writer(repo, ["-c", &limit, "receive-pack", "--stateless-rpc"]).map_err(ServeError::Process)?;
+        let forward = format!("receive.denyNonFastForwards={}", request.fast_forward_only);
+        let arguments = ["-c", &limit, "-c", &forward, "receive-pack", "--stateless-rpc"];
+        let mut git = Git::start_writer(repo, arguments).map_err(ServeError::Process)?;
 
         let PushRequest {
             commands,

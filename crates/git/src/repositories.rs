@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use model::{Project, ProjectId};
 
 use crate::repository::Shared;
-use crate::{Error, Repository, names, process};
+use crate::{Error, Limits, Repository, Server, names, process};
 
 /// Open repositories kept at most; the one unused for longest goes first.
 ///
@@ -47,6 +47,7 @@ impl From<&Project> for Location {
 #[derive(Debug)]
 pub struct Repositories {
     root: PathBuf,
+    server: Server,
     open: Mutex<HashMap<Location, Cached>>,
     counter: AtomicU64,
 }
@@ -58,12 +59,21 @@ struct Cached {
 }
 
 impl Repositories {
-    /// Prepares the folder below which our own repositories live.
+    /// Prepares the folder below which our own repositories live; they are served within the usual limits.
     ///
     /// # Errors
     ///
     /// [`Error::Io`] when the folder cannot be created or written.
     pub fn new(root: impl Into<PathBuf>) -> Result<Repositories, Error> {
+        Repositories::with_limits(root, Limits::default())
+    }
+
+    /// As [`Repositories::new`], with limits of the caller for serving.
+    ///
+    /// # Errors
+    ///
+    /// As [`Repositories::new`].
+    pub fn with_limits(root: impl Into<PathBuf>, limits: Limits) -> Result<Repositories, Error> {
         let root = root.into();
         std::fs::create_dir_all(&root).map_err(Error::io("create folder", &root))?;
         let root = std::fs::canonicalize(&root).map_err(Error::io("resolve folder", &root))?;
@@ -71,9 +81,16 @@ impl Repositories {
         remove_leftovers(&root);
         Ok(Repositories {
             root,
+            server: Server::new(limits),
             open: Mutex::default(),
             counter: AtomicU64::new(0),
         })
+    }
+
+    /// Returns what serves these repositories to git clients.
+    #[must_use]
+    pub fn server(&self) -> &Server {
+        &self.server
     }
 
     /// Returns the folder below which our own repositories live.

@@ -242,6 +242,23 @@ async fn without_a_report_the_refs_themselves_tell_what_moved() {
 }
 
 #[tokio::test]
+async fn updates_that_lose_commits_are_refused_on_demand() {
+    let fixture = Fixture::new();
+    let first = fixture.commit("main", &[("a", "1")], "first");
+    let second = fixture.commit("main", &[("b", "1")], "second");
+    let client = Client::new(&fixture);
+    for fast_forward_only in [true, false] {
+        let mut body = head(&[(&second, &first, "refs/heads/main")], CAPABILITIES);
+        body.extend_from_slice(&client.pack);
+        let mut request = PushRequest::read(&body[..]).await.unwrap();
+        request.fast_forward_only = fast_forward_only;
+        let (sender, _receiver) = tokio::sync::mpsc::channel(16);
+        let received = server().receive_pack(&fixture.repo, request, sender).await.unwrap();
+        assert_eq!(received.updates.is_empty(), fast_forward_only);
+    }
+}
+
+#[tokio::test]
 async fn deleting_what_is_not_there_is_no_change() {
     let fixture = Fixture::new();
     let first = fixture.commit("main", &[("a", "1")], "first");
