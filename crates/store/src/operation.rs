@@ -21,6 +21,9 @@ pub(crate) trait Operation: Send {
     /// Runs the closure; may be called again, which forgets the earlier result.
     fn run(&mut self, tx: &mut dyn Tx) -> Outcome;
 
+    /// Replaces the result by an error: a statement failed although the closure said `Ok`.
+    fn refuse(&mut self, error: StoreError);
+
     /// Answers the caller: with the result when the commit went well, otherwise with the error.
     fn answer(self: Box<Self>, commit: Result<(), StoreError>);
 }
@@ -76,6 +79,10 @@ where
         let outcome = if result.is_ok() { Outcome::Keep } else { Outcome::Undo };
         self.result = Some(result);
         outcome
+    }
+
+    fn refuse(&mut self, error: StoreError) {
+        self.result = Some(Err(error.into()));
     }
 
     fn answer(self: Box<Self>, commit: Result<(), StoreError>) {

@@ -50,6 +50,10 @@ pub(crate) fn start(path: &Path, durable: bool, readers: usize, ends: Ends) -> R
             read_loop(&connection, &reads)
         })?);
     }
+    let writes = writes
+        .into_iter()
+        .next()
+        .expect("the store makes at least one queue for writes");
     threads.push(spawn("db-write", path, move || writer::run(writer, writes, &wakes))?);
     Ok(threads)
 }

@@ -14,11 +14,17 @@ use crate::wake::Wake;
 pub(crate) struct SqliteTx<'a> {
     connection: &'a Connection,
     wakes: &'a mut Vec<Wake>,
+    /// The first error. As on PostgreSQL it fails the operation, also when that went on.
+    pub(crate) failed: Option<StoreError>,
 }
 
 impl<'a> SqliteTx<'a> {
     pub(crate) fn new(connection: &'a Connection, wakes: &'a mut Vec<Wake>) -> SqliteTx<'a> {
-        SqliteTx { connection, wakes }
+        SqliteTx {
+            connection,
+            wakes,
+            failed: None,
+        }
     }
 
     fn prepare(&self, sql: &Sql, width: usize) -> Result<CachedStatement<'a>, StoreError> {
@@ -36,21 +42,32 @@ impl<'a> SqliteTx<'a> {
     }
 }
 
+impl SqliteTx<'_> {
+    fn noted<T>(&mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        if let Err(error) = &result {
+            self.failed.get_or_insert_with(|| error.clone());
+        }
+        result
+    }
+}
+
 impl Tx for SqliteTx<'_> {
     fn is_postgres(&self) -> bool {
         false
     }
 
     fn execute(&mut self, sql: &Sql, params: &[Param<'_>]) -> Result<u64, StoreError> {
-        let mut statement = self.prepare(sql, params.len())?;
-        bind(&mut statement, params).map_err(|e| error(sql.name, &e))?;
-        let changed = statement.raw_execute().map_err(|e| error(sql.name, &e))?;
-        Ok(u64::try_from(changed).unwrap_or(u64::MAX))
+        let result = self
+            .prepare(sql, params.len())
+            .and_then(|mut statement| execute(&mut statement, sql, params));
+        self.noted(result)
     }
 
     fn query(&mut self, sql: &Sql, params: &[Param<'_>], each: &mut EachRow<'_>) -> Result<(), StoreError> {
-        let mut statement = self.prepare(sql, params.len())?;
-        run(&mut statement, sql, params, each)
+        let result = self
+            .prepare(sql, params.len())
+            .and_then(|mut statement| run(&mut statement, sql, params, each));
+        self.noted(result)
     }
 
     fn query_rows(
@@ -60,16 +77,22 @@ impl Tx for SqliteTx<'_> {
         rows: &[Param<'_>],
         each: &mut EachRow<'_>,
     ) -> Result<(), StoreError> {
-        let mut statement = self.prepare(sql, width)?;
-        for row in rows.chunks(width) {
-            run(&mut statement, sql, row, each)?;
-        }
-        Ok(())
+        let result = self.prepare(sql, width).and_then(|mut statement| {
+            rows.chunks(width)
+                .try_for_each(|row| run(&mut statement, sql, row, each))
+        });
+        self.noted(result)
     }
 
     fn notify(&mut self, wake: Wake) {
         self.wakes.push(wake);
     }
+}
+
+fn execute(statement: &mut CachedStatement<'_>, sql: &Sql, params: &[Param<'_>]) -> Result<u64, StoreError> {
+    bind(statement, params).map_err(|e| error(sql.name, &e))?;
+    let changed = statement.raw_execute().map_err(|e| error(sql.name, &e))?;
+    Ok(u64::try_from(changed).unwrap_or(u64::MAX))
 }
 
 fn run(

@@ -54,7 +54,7 @@ fn run_group(
     for operation in group {
         let woken = wakes.len();
         control(connection, "SAVEPOINT operation")?;
-        match operation.run(&mut SqliteTx::new(connection, wakes)) {
+        match run_one(connection, &mut **operation, wakes) {
             Outcome::Keep => {}
             Outcome::Undo if connection.is_autocommit() => {
                 return Err(StoreError::Database {
@@ -70,4 +70,16 @@ fn run_group(
         control(connection, "RELEASE operation")?;
     }
     Ok(())
+}
+
+fn run_one(connection: &Connection, operation: &mut dyn Operation, wakes: &mut Vec<Wake>) -> Outcome {
+    let mut tx = SqliteTx::new(connection, wakes);
+    let outcome = operation.run(&mut tx);
+    match tx.failed.take() {
+        Some(error) if outcome == Outcome::Keep => {
+            operation.refuse(error);
+            Outcome::Undo
+        }
+        _ => outcome,
+    }
 }

@@ -1,6 +1,6 @@
 //! An opened store on a fresh database, and the rows that most cases start from.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -13,7 +13,33 @@ use model::{
 use store::ops::jobs::NewJob;
 use store::ops::pipelines::{Given, NewPipeline};
 use store::ops::{definitions, jobs, pipelines, projects, users};
+use testkit::TestDatabase;
+
 use store::{Options, Store, StoreError, Tx};
+
+/// Makes a test on each database of every case.
+macro_rules! on_both {
+    ($($(#[$meta:meta])* fn $name:ident($opened:ident) $body:block)+) => {$(
+        $(#[$meta])*
+        mod $name {
+            #[allow(clippy::allow_attributes, unused_imports, reason = "each case uses some of its module's imports")]
+            use super::*;
+
+            fn case($opened: &$crate::fixture::Opened) $body
+
+            #[test]
+            fn on_sqlite() {
+                case(&$crate::fixture::Opened::sqlite());
+            }
+
+            #[test]
+            fn on_postgres() {
+                case(&$crate::fixture::Opened::postgres());
+            }
+        }
+    )+};
+}
+pub(crate) use on_both;
 
 /// The moment at which every case happens.
 pub(crate) const NOW: Timestamp = Timestamp(1_800_000_000_000_000);
@@ -21,7 +47,13 @@ pub(crate) const NOW: Timestamp = Timestamp(1_800_000_000_000_000);
 /// A store on a database of its own, removed at the end.
 pub(crate) struct Opened {
     pub(crate) store: Store,
-    folder: Folder,
+    _place: Place,
+}
+
+/// What is removed at the end, after the store is closed.
+enum Place {
+    Folder(#[expect(dead_code, reason = "held for its Drop")] Folder),
+    Database(#[expect(dead_code, reason = "held for its Drop")] TestDatabase),
 }
 
 impl Opened {
@@ -31,12 +63,22 @@ impl Opened {
         let mut options = Options::sqlite(folder.0.join("test.db"));
         options.durable = false;
         let store = Store::open(&options).expect("a fresh folder can be written");
-        Opened { store, folder }
+        Opened {
+            store,
+            _place: Place::Folder(folder),
+        }
     }
 
-    /// The folder of the database.
-    pub(crate) fn folder(&self) -> &Path {
-        &self.folder.0
+    /// Opens a fresh database on the test server.
+    pub(crate) fn postgres() -> Opened {
+        let database = TestDatabase::new();
+        let mut options = Options::postgres(database.url());
+        options.durable = false;
+        let store = Store::open(&options).expect("a fresh database can be opened");
+        Opened {
+            store,
+            _place: Place::Database(database),
+        }
     }
 
     /// Runs a write; panics on error.
