@@ -1,5 +1,12 @@
 //! The life of a job after its pipeline was created: everything that can happen to it.
 
+pub mod actions;
 pub mod dotenv;
+pub mod finish;
+pub mod given;
+pub mod locked;
 pub mod mask;
+pub mod resources;
+pub mod settle;
+pub mod sweep;
 pub mod token;

@@ -1,10 +1,12 @@
 //! Pipelines: how one comes to be, and what can be asked about it.
 
+pub mod actions;
 mod by_api;
 pub mod config;
 pub mod create;
 pub mod facts;
 pub mod given;
+pub mod outdated;
 mod persist;
 pub mod read;
 pub mod request;

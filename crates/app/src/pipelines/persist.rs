@@ -19,9 +19,11 @@ use store::{StoreError, Tx, ops};
 
 use crate::App;
 use crate::error::{Error, Result};
+use crate::jobs::settle;
 use crate::pipelines::config::Form;
 use crate::pipelines::create::{Created, Outcome, Prepared};
 use crate::pipelines::given;
+use crate::pipelines::outdated;
 use crate::pipelines::request::NewPipeline;
 
 /// Stores a pipeline and its jobs.
@@ -49,12 +51,37 @@ pub(super) async fn store(app: &App, request: Arc<NewPipeline>, prepared: Prepar
         jobs.form
             .remember_definitions(jobs.plan.jobs.iter().map(|job| &job.definition).zip(ids));
     }
+    let pipeline = after(app, &row, pipeline).await;
     Ok(Created {
         pipeline,
         project: row.request.project.clone(),
         user: row.request.user.clone(),
         warnings: prepared.warnings,
     })
+}
+
+/// Does what a new pipeline sets off; returns it as it is then.
+///
+/// It is stored and will be answered whatever happens here: what fails is logged, and found again by the sweep.
+async fn after(app: &App, row: &Row, pipeline: Pipeline) -> Pipeline {
+    let log = |error: &Error| {
+        tracing::error!(pipeline.id = %pipeline.id, error = error as &dyn std::error::Error,
+            "could not look after new pipeline {}", pipeline.id);
+    };
+    if let Err(error) = outdated::cancel_outdated(app, &row.request.project, &pipeline).await {
+        log(&error);
+    }
+    if !row.jobs.as_ref().is_some_and(Jobs::set_off_more) {
+        return pipeline;
+    }
+    match settle::look(app, pipeline.id).await {
+        Ok(Some(settled)) => settled.pipeline,
+        Ok(None) => pipeline,
+        Err(error) => {
+            log(&error);
+            pipeline
+        }
+    }
 }
 
 /// Stores a pipeline that failed before it had jobs.
@@ -229,6 +256,15 @@ impl Jobs {
             stages,
             definitions,
         })
+    }
+
+    /// Whether there are jobs that wait for a resource, or bridges to start.
+    fn set_off_more(&self) -> bool {
+        let sets_off = |change: &schedule::Change| {
+            change.status == Status::WaitingForResource
+                || (change.status == Status::Pending && self.plan.jobs[change.job].definition.is_bridge())
+        };
+        self.decisions.changes.iter().any(sets_off)
     }
 
     /// Returns the ids of all definitions, storing those that are not stored yet.

@@ -1,3 +1,4 @@
 //! Runners: who they are, which jobs they get and what they report about them.
 
+pub mod suitable;
 pub mod variables;

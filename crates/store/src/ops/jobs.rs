@@ -63,6 +63,7 @@ statements! {
     );
     TOUCH = "UPDATE jobs SET updated_at = ?2 WHERE id = ?1";
     SET_COVERAGE = "UPDATE jobs SET coverage = ?2 WHERE id = ?1";
+    IDS_OF_PIPELINE = "SELECT id FROM jobs WHERE pipeline_id = ?1 ORDER BY id";
     COUNT_RETRIED = "SELECT COUNT(*) FROM jobs WHERE pipeline_id = ?1 AND name = ?2 AND retried";
     MARK_RETRIED = "UPDATE jobs SET retried = TRUE, updated_at = ?2 WHERE id = ANY(?1)";
 }
@@ -209,6 +210,15 @@ pub fn touch(tx: &mut dyn Tx, id: JobId, now: Timestamp) -> Result<bool, StoreEr
 /// What the database said.
 pub fn set_coverage(tx: &mut dyn Tx, id: JobId, percent: Option<f64>) -> Result<bool, StoreError> {
     Ok(tx.execute(&SET_COVERAGE, params![id, percent])? > 0)
+}
+
+/// Returns the ids of all jobs of a pipeline, also of retried ones.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn ids_of_pipeline(tx: &mut dyn Tx, pipeline: PipelineId) -> Result<Vec<JobId>, StoreError> {
+    tx.all(&IDS_OF_PIPELINE, params![pipeline], column)
 }
 
 /// Counts the attempts of a name that were retried.

@@ -100,6 +100,7 @@ statements! {
         WHERE id = ?1 AND claim = ?2 AND status = 'pending' AND runner_id IS NOT NULL";
     WAITING_FOR_RESOURCE = "SELECT DISTINCT project_id, resource_group FROM jobs \
         WHERE resource_group IS NOT NULL AND status = 'waiting_for_resource' ORDER BY project_id, resource_group LIMIT ?1";
+    PENDING_BRIDGES = "SELECT id, pipeline_id FROM jobs WHERE status = 'pending' AND is_bridge ORDER BY id LIMIT ?1";
     SILENT = concat!("SELECT ", job_columns!(), " FROM jobs WHERE status IN ('running', 'canceling') AND updated_at < ?1 ORDER BY updated_at LIMIT ?2");
     OVERDUE = concat!("SELECT ", job_columns!(), " FROM jobs WHERE status IN ('running', 'canceling') \
         AND started_at + timeout_seconds * 1000000 < ?1 ORDER BY id LIMIT ?2");
@@ -206,6 +207,15 @@ pub fn waiting_for_resource(tx: &mut dyn Tx, limit: i64) -> Result<Vec<(ProjectI
     tx.all(&WAITING_FOR_RESOURCE, params![limit], |row| {
         Ok((row.read()?, row.read()?))
     })
+}
+
+/// Lists bridges that are to start their downstream pipelines.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn pending_bridges(tx: &mut dyn Tx, limit: i64) -> Result<Vec<(JobId, PipelineId)>, StoreError> {
+    tx.all(&PENDING_BRIDGES, params![limit], |row| Ok((row.read()?, row.read()?)))
 }
 
 /// Lists jobs with a runner that gave no sign of life since `since`.

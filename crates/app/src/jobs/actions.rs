@@ -1,0 +1,231 @@
+//! What people do to jobs: cancel, retry, play, erase (rest-api.md 8).
+
+use model::definition::GivenVariable;
+use model::{Job, JobEvent, JobId, PipelineId, Status, Timestamp, UserId};
+use schedule::rerun::{NotRetryable, Play};
+use schedule::{play as decide_play, retry_job};
+use store::ops::job_variables::JobVariablesKind;
+use store::{Tx, ops};
+
+use crate::App;
+use crate::access::{self, Ability, ProjectAccess};
+use crate::caller::Caller;
+use crate::error::{Error, Result};
+use crate::jobs::given;
+use crate::jobs::locked::LockedPipeline;
+use crate::jobs::settle;
+use crate::lookup::{self, ProjectKey};
+
+/// Cancels a job; with `force` one that is being canceled already ends at once. One that has ended stays as it is.
+///
+/// # Errors
+///
+/// 404, 401 or 403 as project, role and ref say; `force` needs a Maintainer.
+pub async fn cancel(app: &App, caller: Caller, key: ProjectKey, id: JobId, force: bool) -> Result<Job> {
+    let ability = if force {
+        Ability::ForceCancelJob
+    } else {
+        Ability::UpdatePipeline
+    };
+    let job = find(app, caller, key, id, ability).await?.job;
+    let now = app.clock.now();
+    act(app, &job, move |tx, locked, index| {
+        if force && locked.jobs[index].status == Status::Canceling {
+            locked
+                .happen(index, JobEvent::ForceCancel, now)
+                .map_err(Error::internal)?;
+        } else {
+            locked.cancel(tx, &[index], now)?;
+        }
+        Ok(index)
+    })
+    .await
+}
+
+/// Retries a job; answers with the new attempt.
+///
+/// # Errors
+///
+/// As [`cancel`]; 403 `Job is not retryable` when it has not ended or was retried before.
+pub async fn retry(app: &App, caller: Caller, key: ProjectKey, id: JobId) -> Result<Job> {
+    let found = find(app, caller, key, id, Ability::UpdatePipeline).await?;
+    let (user, now) = (found.user, app.clock.now());
+    let keys = app.clone();
+    act(app, &found.job, move |tx, locked, index| {
+        let rerun = retry_job(&locked.states(), index).map_err(not_retryable)?;
+        let old = locked.jobs[index].id;
+        locked.rerun(tx, &rerun, user, now)?;
+        given::copy(&keys.keys, tx, old, locked.jobs[index].id)?;
+        Ok(index)
+    })
+    .await
+    .map_err(|error| match error {
+        Error::RecordNotFound => Error::Forbidden(Some("Job is not retryable".to_owned())),
+        other => other,
+    })
+}
+
+fn not_retryable(_: NotRetryable) -> Error {
+    Error::Forbidden(Some("Job is not retryable".to_owned()))
+}
+
+/// Starts a manual or delayed job, with variables of its own; one that has ended is retried.
+///
+/// # Errors
+///
+/// As [`cancel`]; 400 `Unplayable Job` when nobody needs to start it.
+pub async fn play(app: &App, caller: Caller, key: ProjectKey, id: JobId, variables: Vec<GivenVariable>) -> Result<Job> {
+    let found = find(app, caller, key, id, Ability::UpdatePipeline).await?;
+    let (user, now) = (found.user, app.clock.now());
+    let keys = app.clone();
+    act(app, &found.job, move |tx, locked, index| {
+        start(tx, locked, index, user, now)?;
+        given::set(&keys.keys, tx, locked.jobs[index].id, &variables)?;
+        Ok(index)
+    })
+    .await
+    .map_err(|error| match error {
+        Error::RecordNotFound => unplayable(),
+        other => other,
+    })
+}
+
+fn unplayable() -> Error {
+    Error::BadRequest("Unplayable Job".to_owned())
+}
+
+fn start(
+    tx: &mut dyn Tx,
+    locked: &mut LockedPipeline,
+    index: usize,
+    user: Option<UserId>,
+    now: Timestamp,
+) -> Result<()> {
+    match decide_play(&locked.states(), index).map_err(|_| unplayable())? {
+        Play::Start { event, resets, .. } => {
+            let rerun = schedule::rerun::Rerun {
+                clones: Vec::new(),
+                resets,
+            };
+            locked.rerun(tx, &rerun, user, now)?;
+            locked.happen(index, event, now).map_err(|_| unplayable())?;
+            locked.edit(index, now, |job| job.user_id = user);
+        }
+        Play::Retry(rerun) => locked.rerun(tx, &rerun, user, now)?,
+    }
+    Ok(())
+}
+
+/// A job's files that are to be deleted now that no row names them.
+#[derive(Clone, Debug)]
+pub struct Erased {
+    /// The job.
+    pub job: Job,
+    /// Keys of the blobs of its artifacts. Its trace goes too.
+    pub blobs: Vec<String>,
+}
+
+/// Erases a job's log and artifacts.
+///
+/// # Errors
+///
+/// As [`cancel`]; 403 `Job is not erasable!` when it has not ended or is erased already.
+pub async fn erase(app: &App, caller: Caller, key: ProjectKey, id: JobId) -> Result<Erased> {
+    let found = find(app, caller, key, id, Ability::ReadJobs).await?;
+    let may = found.access.allows(&found.caller, Ability::EraseJob)
+        || (found.access.allows(&found.caller, Ability::UpdatePipeline) && found.job.user_id == found.user);
+    if !may {
+        return Err(Error::forbidden());
+    }
+    let (id, now) = (found.job.id, app.clock.now());
+    let erased = app
+        .store
+        .write(move |tx| {
+            let mut job = ops::jobs::lock(tx, id)?.ok_or(Error::RecordNotFound)?;
+            if !job.status.is_completed() || job.erased_at.is_some() {
+                return Err(Error::Forbidden(Some("Job is not erasable!".to_owned())));
+            }
+            job.erased_at = Some(now);
+            job.updated_at = now;
+            ops::jobs::save(tx, &job)?;
+            let files = ops::artifacts::of_jobs(tx, &[id])?;
+            ops::artifacts::delete(tx, &files.iter().map(|file| file.id).collect::<Vec<_>>())?;
+            ops::job_variables::delete(tx, id, JobVariablesKind::Dotenv)?;
+            Ok::<_, Error>(Erased {
+                job,
+                blobs: files.into_iter().map(|file| file.file.blob_key).collect(),
+            })
+        })
+        .await?;
+    Ok(erased)
+}
+
+/// A job that the caller may do something to.
+struct Found {
+    job: Job,
+    access: ProjectAccess,
+    caller: Caller,
+    user: Option<UserId>,
+}
+
+async fn find(app: &App, caller: Caller, key: ProjectKey, id: JobId, ability: Ability) -> Result<Found> {
+    let this = app.clone();
+    app.store
+        .read(move |tx| {
+            let access = lookup::project_for(&this, tx, &caller, &key, ability)?;
+            let job = ops::jobs::get(tx, access.project.id, id)?.ok_or(Error::RecordNotFound)?;
+            may_change(tx, &access, &caller, job.pipeline_id)?;
+            let user = caller.user().map(|user| user.id);
+            Ok(Found {
+                job,
+                access,
+                caller: caller.clone(),
+                user,
+            })
+        })
+        .await
+}
+
+/// Refuses changes on protected refs to those who may not run pipelines there.
+///
+/// # Errors
+///
+/// 403; 404 when the pipeline is gone.
+pub(crate) fn may_change(tx: &mut dyn Tx, access: &ProjectAccess, caller: &Caller, id: PipelineId) -> Result<()> {
+    let pipeline = ops::pipelines::by_id(tx, id)?.ok_or(Error::RecordNotFound)?;
+    let protected = ops::protected_refs::list(tx, access.project.id)?;
+    let git_ref = &pipeline.git_ref;
+    if access::may_run_on(
+        &protected,
+        &git_ref.name,
+        git_ref.is_tag,
+        access.role,
+        caller.is_admin(),
+    ) {
+        return Ok(());
+    }
+    Err(Error::forbidden())
+}
+
+/// Does something to a current job and answers with the job that then stands in its place.
+///
+/// # Errors
+///
+/// [`Error::RecordNotFound`] when it was retried meanwhile; otherwise what `action` refuses.
+async fn act<F>(app: &App, job: &Job, mut action: F) -> Result<Job>
+where
+    F: FnMut(&mut dyn Tx, &mut LockedPipeline, usize) -> Result<usize> + Send + 'static,
+{
+    let id = job.id;
+    let done = settle::change(app, job.pipeline_id, move |tx, locked| {
+        let index = locked.find(id).ok_or(Error::RecordNotFound)?;
+        let index = action(tx, locked, index)?;
+        Ok(locked.jobs[index].id)
+    });
+    let (id, settled) = done.await?.ok_or(Error::RecordNotFound)?;
+    settled
+        .jobs
+        .into_iter()
+        .find(|job| job.id == id)
+        .ok_or(Error::RecordNotFound)
+}

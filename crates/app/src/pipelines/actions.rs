@@ -1,0 +1,129 @@
+//! What people do to pipelines: cancel, retry, delete (rest-api.md 3.1).
+
+use model::{JobId, Pipeline, PipelineId, Project};
+use schedule::retry_pipeline;
+use store::ops;
+
+use crate::App;
+use crate::access::Ability;
+use crate::caller::Caller;
+use crate::error::{Error, Result};
+use crate::jobs::{actions, given, settle};
+use crate::lookup::{self, ProjectKey};
+
+/// Cancels every job of a pipeline that can be, and its child pipelines.
+///
+/// # Errors
+///
+/// 404, 401 or 403 as project, role and ref say.
+pub async fn cancel(app: &App, caller: Caller, key: ProjectKey, id: PipelineId) -> Result<(Project, Pipeline)> {
+    let (project, pipeline) = find(app, caller, key, id).await?;
+    let canceled = cancel_with_children(app, pipeline.id)
+        .await?
+        .ok_or(Error::RecordNotFound)?;
+    Ok((project, canceled))
+}
+
+/// Cancels a pipeline and, as it makes no more of them, its children; `None` when it is gone.
+///
+/// # Errors
+///
+/// Only what is wrong with the server.
+pub(crate) async fn cancel_with_children(app: &App, id: PipelineId) -> Result<Option<Pipeline>> {
+    let mut canceled = None;
+    let mut open = vec![id];
+    while let Some(next) = open.pop() {
+        let now = app.clock.now();
+        let done = settle::change(app, next, move |tx, locked| {
+            locked.cancel_all(tx, now)?;
+            let downstream = ops::pipelines::downstream(tx, next)?;
+            let project = locked.pipeline.project_id;
+            let children = downstream
+                .iter()
+                .filter(|child| child.project_id == project && !child.status.is_completed());
+            Ok(children.map(|child| child.id).collect::<Vec<_>>())
+        });
+        if let Some((children, settled)) = done.await? {
+            open.extend(children);
+            if next == id {
+                canceled = Some(settled.pipeline);
+            }
+        }
+    }
+    Ok(canceled)
+}
+
+/// Retries the failed and canceled jobs of a pipeline and decides the skipped ones anew.
+///
+/// # Errors
+///
+/// As [`cancel`].
+pub async fn retry(app: &App, caller: Caller, key: ProjectKey, id: PipelineId) -> Result<(Project, Pipeline)> {
+    let user = caller.user().map(|user| user.id);
+    let (project, pipeline) = find(app, caller, key, id).await?;
+    let now = app.clock.now();
+    let keys = app.clone();
+    let done = settle::change(app, pipeline.id, move |tx, locked| {
+        let rerun = retry_pipeline(&locked.states());
+        let old: Vec<JobId> = rerun.clones.iter().map(|clone| locked.jobs[clone.job].id).collect();
+        locked.rerun(tx, &rerun, user, now)?;
+        for (clone, old) in rerun.clones.iter().zip(old) {
+            given::copy(&keys.keys, tx, old, locked.jobs[clone.job].id)?;
+        }
+        Ok(())
+    });
+    let ((), settled) = done.await?.ok_or(Error::RecordNotFound)?;
+    Ok((project, settled.pipeline))
+}
+
+/// What a deleted pipeline leaves behind: files to be deleted now that no row names them.
+#[derive(Clone, Debug, Default)]
+pub struct Left {
+    /// Jobs whose traces go.
+    pub jobs: Vec<JobId>,
+    /// Keys of the blobs of artifacts.
+    pub blobs: Vec<String>,
+}
+
+/// Deletes a pipeline with its jobs, logs and artifacts; running jobs are canceled before.
+///
+/// # Errors
+///
+/// As [`cancel`]; needs the Owner.
+pub async fn delete(app: &App, caller: Caller, key: ProjectKey, id: PipelineId) -> Result<Left> {
+    let this = app.clone();
+    let pipeline = app
+        .store
+        .read(move |tx| {
+            let access = lookup::project_for(&this, tx, &caller, &key, Ability::DeletePipeline)?;
+            ops::pipelines::get(tx, access.project.id, id)?.ok_or(Error::RecordNotFound)
+        })
+        .await?;
+    cancel_with_children(app, pipeline.id).await?;
+    app.store
+        .write(move |tx| {
+            let Some(pipeline) = ops::pipelines::lock(tx, pipeline.id)? else {
+                return Ok(Left::default());
+            };
+            let files = ops::artifacts::of_pipeline(tx, pipeline.id)?;
+            let jobs = ops::jobs::ids_of_pipeline(tx, pipeline.id)?;
+            ops::pipelines::delete(tx, &pipeline)?;
+            Ok(Left {
+                jobs,
+                blobs: files.into_iter().map(|file| file.file.blob_key).collect(),
+            })
+        })
+        .await
+}
+
+async fn find(app: &App, caller: Caller, key: ProjectKey, id: PipelineId) -> Result<(Project, Pipeline)> {
+    let this = app.clone();
+    app.store
+        .read(move |tx| {
+            let access = lookup::project_for(&this, tx, &caller, &key, Ability::UpdatePipeline)?;
+            let pipeline = ops::pipelines::get(tx, access.project.id, id)?.ok_or(Error::RecordNotFound)?;
+            actions::may_change(tx, &access, &caller, pipeline.id)?;
+            Ok((access.project, pipeline))
+        })
+        .await
+}
