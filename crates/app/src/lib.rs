@@ -44,6 +44,8 @@ pub struct Parts {
     pub store: Store,
     /// The repositories.
     pub repositories: git::Repositories,
+    /// Traces and artifacts.
+    pub blobs: blob::Blobs,
     /// Keys for tokens and sealed values.
     pub keys: Keys,
     /// Where the time comes from.
