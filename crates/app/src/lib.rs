@@ -10,11 +10,15 @@ use model::Clock;
 use store::Store;
 
 pub mod access;
+pub mod access_tokens;
+pub mod authenticate;
 pub mod caller;
 pub mod error;
+pub mod health;
 pub mod jobs;
 pub mod keys;
 pub mod lookup;
+pub mod names;
 pub mod pipelines;
 pub mod project_variables;
 pub mod runners;
@@ -22,6 +26,7 @@ pub mod settings;
 pub mod setup;
 pub mod time;
 pub mod triggers;
+pub mod users;
 pub mod variables;
 
 pub use caller::{Caller, Credential, JobCaller, UserCaller};
@@ -30,6 +35,7 @@ pub use git::{Commit, Signature};
 pub use keys::Keys;
 pub use lookup::ProjectKey;
 pub use settings::{ExternalUrl, Settings};
+pub use store::ops::page::{Page as Rows, Sort};
 
 /// Where a project's configuration is unless its settings say otherwise.
 pub const DEFAULT_CONFIG_PATH: &str = ".gitlab-ci.yml";

@@ -50,9 +50,57 @@ const LOGGED_PARAMETERS: &[&str] = &[
     "service",
 ];
 
+/// Answers so far, by the first digit of their status.
+static ANSWERS: [AtomicU64; 6] = [const { AtomicU64::new(0) }; 6];
+
+/// Time spent on all answers in microseconds.
+static BUSY_MICROS: AtomicU64 = AtomicU64::new(0);
+
+/// Calls in progress.
+static IN_PROGRESS: AtomicU64 = AtomicU64::new(0);
+
+/// Returns the figures of this module in Prometheus' text form.
+pub(crate) fn metrics() -> String {
+    let mut text = String::new();
+    text.push_str("# HELP tripline_http_requests_total Answered calls by class of status.\n");
+    text.push_str("# TYPE tripline_http_requests_total counter\n");
+    for (class, count) in ANSWERS.iter().enumerate().skip(1) {
+        let count = count.load(Ordering::Relaxed);
+        text.push_str(&format!(
+            "tripline_http_requests_total{{status=\"{class}xx\"}} {count}\n"
+        ));
+    }
+    let seconds = Duration::from_micros(BUSY_MICROS.load(Ordering::Relaxed)).as_secs_f64();
+    text.push_str("# HELP tripline_http_request_seconds_total Time spent on all calls.\n");
+    text.push_str("# TYPE tripline_http_request_seconds_total counter\n");
+    text.push_str(&format!("tripline_http_request_seconds_total {seconds:.6}\n"));
+    let running = IN_PROGRESS.load(Ordering::Relaxed);
+    text.push_str("# HELP tripline_http_requests_in_progress Calls in progress.\n");
+    text.push_str("# TYPE tripline_http_requests_in_progress gauge\n");
+    text.push_str(&format!("tripline_http_requests_in_progress {running}\n"));
+    text
+}
+
+/// Counts a call as in progress until it is dropped, also when the client goes away.
+struct Running;
+
+impl Running {
+    fn start() -> Running {
+        IN_PROGRESS.fetch_add(1, Ordering::Relaxed);
+        Running
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        IN_PROGRESS.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// Runs the handler and dresses its answer.
 pub(crate) async fn wrap(request: Request, next: Next) -> Response {
     let started = Instant::now();
+    let _running = Running::start();
     let id = request_id(&request);
     let method = request.method().clone();
     let uri = request.uri().clone();
@@ -63,9 +111,19 @@ pub(crate) async fn wrap(request: Request, next: Next) -> Response {
         respond::panicked()
     });
     let elapsed = started.elapsed();
+    count(&response, elapsed);
     log(&method, &uri, &response, &id, elapsed);
     add_headers(&mut response, id, elapsed);
     response
+}
+
+fn count(response: &Response, elapsed: Duration) {
+    let class = usize::from(response.status().as_u16() / 100);
+    if let Some(counter) = ANSWERS.get(class) {
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+    let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+    BUSY_MICROS.fetch_add(micros, Ordering::Relaxed);
 }
 
 fn add_headers(response: &mut Response, id: HeaderValue, elapsed: Duration) {

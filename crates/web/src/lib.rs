@@ -4,8 +4,10 @@
 //! type of `wire`. What is allowed and what happens is decided below, never here; no SQL, no
 //! status rules, no git. Errors become statuses and bodies in one place, [`respond`].
 
+mod api;
+pub mod call;
 pub mod envelope;
-pub mod id;
+mod health;
 pub mod page;
 pub mod params;
 pub mod present;
@@ -15,4 +17,5 @@ pub mod serve;
 
 pub use params::Params;
 pub use respond::{Accepted, ApiError, ApiResult, Created, NoContent};
+pub use routes::router;
 pub use serve::serve;

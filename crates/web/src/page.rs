@@ -1,6 +1,6 @@
 //! Lists in pages: which page is wanted, and the headers that tell how to go on (rest-api.md 6).
 
-use app::{ExternalUrl, Result};
+use app::{ExternalUrl, Result, Rows};
 use axum::Json;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
@@ -74,6 +74,30 @@ impl Page {
         Ok(page)
     }
 
+    /// Returns the rows to read.
+    ///
+    /// # Errors
+    ///
+    /// As [`Page::offset`].
+    pub fn of_store(self) -> Result<Rows> {
+        Ok(Rows {
+            limit: self.per_page,
+            offset: self.offset()?,
+        })
+    }
+
+    /// Returns the rows to read of a list that is not counted: one more than the page holds.
+    ///
+    /// # Errors
+    ///
+    /// As [`Page::offset`].
+    pub fn of_store_and_one(self) -> Result<Rows> {
+        Ok(Rows {
+            limit: self.per_page + 1,
+            offset: self.offset()?,
+        })
+    }
+
     /// Returns how many items to skip.
     ///
     /// # Errors
@@ -104,6 +128,15 @@ impl Page {
         }
     }
 
+    /// Makes a list of `total` items of those of this page.
+    #[must_use]
+    pub fn counted<T>(self, items: Vec<T>, total: i64) -> Listed<T> {
+        Listed {
+            items,
+            extent: Extent::Total(total),
+        }
+    }
+
     /// Makes a list that is not counted from one item more than the page holds.
     #[must_use]
     pub fn uncounted<T>(self, mut items: Vec<T>) -> Listed<T> {
@@ -118,15 +151,6 @@ impl Page {
 }
 
 impl<T> Listed<T> {
-    /// A page of a list of `total` items.
-    #[must_use]
-    pub const fn counted(items: Vec<T>, total: i64) -> Listed<T> {
-        Listed {
-            items,
-            extent: Extent::Total(total),
-        }
-    }
-
     /// Converts every item.
     pub fn map<U>(self, convert: impl FnMut(T) -> U) -> Listed<U> {
         Listed {

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use app::{Error, Result};
 use axum::body::{Body, Bytes};
-use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
+use axum::extract::{FromRequest, FromRequestParts, OriginalUri, RawPathParams, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
 use futures_util::StreamExt as _;
@@ -104,7 +104,7 @@ impl Params {
     pub async fn read(parts: &mut Parts, body: Body, limit: usize) -> Result<Params> {
         let mut params = Params {
             values: Hash::new(),
-            path: parts.uri.path().to_owned(),
+            path: original_path(parts).to_owned(),
         };
         if let Some(query) = parts.uri.query() {
             params.values = form::parse(query.as_bytes())?;
@@ -154,6 +154,12 @@ impl<S: Send + Sync> FromRequest<S> for FileParams {
     }
 }
 
+/// Returns the path as the client sent it; below a nested router `uri` has lost its first part.
+fn original_path(parts: &Parts) -> &str {
+    let original = parts.extensions.get::<OriginalUri>();
+    original.map_or(parts.uri.path(), |uri| uri.path())
+}
+
 /// Reads a whole body of at most `limit` bytes.
 ///
 /// # Errors
@@ -191,6 +197,16 @@ pub async fn read_body(body: Body, headers: &HeaderMap, limit: usize) -> Result<
         all.extend_from_slice(&chunk);
     }
     Ok(if all.is_empty() { first } else { all.into() })
+}
+
+/// Returns the first moment of a day in UTC.
+#[must_use]
+pub fn start_of_day(day: jiff::civil::Date) -> model::Timestamp {
+    let days = day
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .map(|start| start.timestamp().as_microsecond());
+    // Only the very last days of the calendar have no such moment.
+    model::Timestamp(days.unwrap_or(i64::MAX))
 }
 
 /// Parses a body by its content type.

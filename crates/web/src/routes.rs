@@ -1,12 +1,18 @@
 //! What holds for all routes: answers to addresses that do not exist, and the envelope.
 
+use app::App;
 use axum::Router;
 use axum::extract::Request;
 use axum::http::{StatusCode, Uri};
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 
-use crate::{envelope, respond};
+use crate::{api, envelope, health, respond};
+
+/// Returns everything this crate serves.
+pub fn router(app: App) -> Router {
+    finish(Router::new().merge(health::routes()).nest("/api/v4", api::routes())).with_state(app)
+}
 
 /// Adds the answers for unknown addresses and methods, and wraps every call in the envelope.
 pub fn finish<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {

@@ -1,0 +1,17 @@
+//! The routes of `/api/v4`, one file per resource. A handler reads typed parameters, calls one use
+//! case and answers with a type of `wire`. Paths are those below `/api/v4`.
+
+mod access_tokens;
+mod users;
+mod version;
+
+use app::App;
+use axum::Router;
+
+/// Returns all routes of the API.
+pub(crate) fn routes() -> Router<App> {
+    Router::new()
+        .merge(access_tokens::routes())
+        .merge(users::routes())
+        .merge(version::routes())
+}
