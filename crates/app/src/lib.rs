@@ -60,6 +60,8 @@ pub struct Parts {
     pub settings: Settings,
     /// Configurations that were compiled lately.
     pub configs: pipelines::config::ConfigCache,
+    /// Where runners ask for jobs.
+    pub desk: runners::Desk,
 }
 
 impl App {

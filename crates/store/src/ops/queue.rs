@@ -17,7 +17,7 @@ use crate::value::{Json, params};
 use crate::wake::Wake;
 
 /// Which jobs a runner may see at all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RunnerScope {
     /// Those of projects that use instance runners.
     Instance,
@@ -79,6 +79,9 @@ macro_rules! assigned {
 }
 
 statements! {
+    SEEN_BY_INSTANCE = concat!(waiting!(), " ORDER BY jobs.id LIMIT ?2");
+    SEEN_BY_GROUP = concat!(waiting!(), in_group!(), " ORDER BY jobs.id LIMIT ?2");
+    SEEN_BY_PROJECTS = concat!(waiting!(), assigned!(), " ORDER BY jobs.id LIMIT ?2");
     FOR_INSTANCE = both(
         concat!(waiting!(), " ORDER BY jobs.id LIMIT ?2"),
         concat!(waiting!(), " ORDER BY jobs.id LIMIT ?2 FOR UPDATE SKIP LOCKED"),
@@ -119,21 +122,35 @@ statements! {
 ///
 /// What the database said.
 pub fn candidates(tx: &mut dyn Tx, scope: RunnerScope, after: JobId, limit: i64) -> Result<Vec<Candidate>, StoreError> {
-    let read = |row: &Row<'_>| {
-        Ok(Candidate {
-            id: row.read()?,
-            project_id: row.read()?,
-            pipeline_id: row.read()?,
-            tags: row.read_list()?,
-            protected: row.read()?,
-            queued_at: row.read()?,
-        })
-    };
     match scope {
-        RunnerScope::Instance => tx.all(&FOR_INSTANCE, params![after, limit], read),
-        RunnerScope::Group(group) => tx.all(&FOR_GROUP, params![after, limit, group], read),
-        RunnerScope::Projects(runner) => tx.all(&FOR_PROJECTS, params![after, limit, runner], read),
+        RunnerScope::Instance => tx.all(&FOR_INSTANCE, params![after, limit], read_candidate),
+        RunnerScope::Group(group) => tx.all(&FOR_GROUP, params![after, limit, group], read_candidate),
+        RunnerScope::Projects(runner) => tx.all(&FOR_PROJECTS, params![after, limit, runner], read_candidate),
     }
+}
+
+/// As [`candidates`], without locking anything: whether there is work is asked far more often than there is.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn peek(tx: &mut dyn Tx, scope: RunnerScope, after: JobId, limit: i64) -> Result<Vec<Candidate>, StoreError> {
+    match scope {
+        RunnerScope::Instance => tx.all(&SEEN_BY_INSTANCE, params![after, limit], read_candidate),
+        RunnerScope::Group(group) => tx.all(&SEEN_BY_GROUP, params![after, limit, group], read_candidate),
+        RunnerScope::Projects(runner) => tx.all(&SEEN_BY_PROJECTS, params![after, limit, runner], read_candidate),
+    }
+}
+
+fn read_candidate(row: &Row<'_>) -> Result<Candidate, StoreError> {
+    Ok(Candidate {
+        id: row.read()?,
+        project_id: row.read()?,
+        pipeline_id: row.read()?,
+        tags: row.read_list()?,
+        protected: row.read()?,
+        queued_at: row.read()?,
+    })
 }
 
 /// Returns how many jobs each project has with runners; projects without any are absent.
