@@ -14,9 +14,15 @@
 
 pub mod config;
 pub mod diagnostic;
+pub mod duration;
+pub mod expression;
 pub mod facts;
+pub mod glob;
+pub mod inputs;
 pub mod load;
 pub mod plan;
+pub mod regex;
+pub mod variables;
 pub mod yaml;
 
 pub use config::{Config, PlanRequest};
