@@ -5,10 +5,14 @@
 pub mod documents;
 pub mod emit;
 mod error;
+mod events;
 mod mapping;
 pub mod node;
 pub mod parse;
 pub mod ruby;
+mod scalar;
+mod tag;
+mod weight;
 
 pub use documents::{Documents, load};
 pub use emit::to_yaml;

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::ruby;
+use super::{ruby, tag};
 pub use super::mapping::{Entry, Key, Mapping, OtherKey};
 
 /// Where a node stands. Copied along when nodes are merged, so that an error in an extended or
@@ -159,6 +159,13 @@ impl Node {
             Value::Reference(items) => Some(items),
             _ => None,
         }
+    }
+
+    /// The keys of a valid `!reference`, a list of strings; otherwise Ruby's `inspect` of what
+    /// stands behind the tag, for `!reference … is not valid`. `None` when this is none.
+    #[must_use]
+    pub fn reference_keys(&self) -> Option<Result<Vec<&str>, String>> {
+        self.as_reference().map(tag::reference_keys)
     }
 
     /// Whether this is `null`.

@@ -1,7 +1,20 @@
-//! One YAML document → tree. (Being written.)
+//! One YAML document → tree: events become values, aliases and merge keys are applied.
+//!
+//! Phases: libyaml's events are read in order and become nodes at once ([`Builder`]); what Psych
+//! would refuse is remembered, because libyaml's complaints about later lines come first; at the
+//! end the tree is weighed as GitLab does it ([`super::weight`]). Limits hold while events arrive.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::error::YamlError;
-use super::node::{Node, Span};
+use super::events::{Event, Events, Kind, Mark, Problem, Properties, Scalar};
+use super::node::{Entry, Key, Mapping, Node, Span, Value};
+use super::tag::{self, TagRefusal};
+use super::weight;
+
+/// Keys copied by merge keys in one document; more is an attack on our time.
+const MAX_MERGED_KEYS: usize = 2_000_000;
 
 /// Bounds on what a document may cost (ci-yaml.md 1.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,13 +53,314 @@ pub struct DuplicateKey {
     pub last: Span,
 }
 
+/// Where a document starts in its file, counted from 0.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Origin {
+    /// Index of the file.
+    pub(super) file: u32,
+    /// Lines before it.
+    pub(super) line: u64,
+    /// Columns before its first line.
+    pub(super) column: u64,
+}
+
 /// Parses the first document of `text`; positions get `file`.
 ///
 /// # Errors
 ///
 /// [`YamlError`] with libyaml's or Psych's message.
 pub fn parse(text: &str, file: u32, limits: &Limits) -> Result<Parsed, YamlError> {
-    _ = (text, limits);
-    let span = Span { file, line: 1, column: 1 };
-    Ok(Parsed { root: Node::null(span), duplicate_keys: Vec::new() })
+    parse_at(text, Origin { file, line: 0, column: 0 }, limits)
+}
+
+/// As [`parse`], for a piece of a file.
+pub(super) fn parse_at(text: &str, origin: Origin, limits: &Limits) -> Result<Parsed, YamlError> {
+    if text.len() > limits.bytes {
+        return Err(YamlError::TextTooBig);
+    }
+    let mut builder = Builder {
+        events: Events::new(text),
+        text,
+        origin,
+        depth_left: limits.depth,
+        anchors: HashMap::new(),
+        interned: HashSet::new(),
+        merged_keys: 0,
+        refused: None,
+        duplicate_keys: Vec::new(),
+    };
+    let root = builder.document()?;
+    if let Some(refused) = builder.refused {
+        return Err(refused);
+    }
+    if !weight::fits(&root, limits) {
+        return Err(YamlError::TreeTooBig { span: root.span });
+    }
+    Ok(Parsed { root, duplicate_keys: builder.duplicate_keys })
+}
+
+/// What an anchor stands for.
+enum Anchored {
+    /// A finished node.
+    Done(Node),
+    /// A collection that is still open: an alias to it would make a circle.
+    Open,
+}
+
+struct Builder<'t> {
+    events: Events<'t>,
+    text: &'t str,
+    origin: Origin,
+    depth_left: usize,
+    anchors: HashMap<String, Anchored>,
+    interned: HashSet<Arc<str>>,
+    merged_keys: usize,
+    refused: Option<YamlError>,
+    duplicate_keys: Vec<DuplicateKey>,
+}
+
+impl Builder<'_> {
+    fn document(&mut self) -> Result<Node, YamlError> {
+        loop {
+            let event = self.next()?;
+            match event.kind {
+                Kind::Start => {}
+                Kind::StreamEnd | Kind::DocumentEnd => return Ok(Node::null(self.span(event.start))),
+                _ => {
+                    let root = self.node(event)?;
+                    // The end of the document is read too: what stands there may be an error.
+                    self.next()?;
+                    return Ok(root);
+                }
+            }
+        }
+    }
+
+    fn node(&mut self, event: Event) -> Result<Node, YamlError> {
+        let span = self.span(event.start);
+        match event.kind {
+            Kind::Scalar(scalar) => Ok(self.scalar(scalar, span)),
+            Kind::Alias(name) => self.alias(&name, span),
+            Kind::SequenceStart(properties) => self.nested(span, |builder| builder.sequence(properties, span)),
+            Kind::MappingStart(properties) => self.nested(span, |builder| builder.mapping(properties, span)),
+            // libyaml never sends an end where a node must be.
+            Kind::Start | Kind::DocumentEnd | Kind::StreamEnd | Kind::SequenceEnd | Kind::MappingEnd => {
+                Ok(Node::null(span))
+            }
+        }
+    }
+
+    fn nested(
+        &mut self,
+        span: Span,
+        build: impl FnOnce(&mut Self) -> Result<Node, YamlError>,
+    ) -> Result<Node, YamlError> {
+        if self.depth_left == 0 {
+            return Err(YamlError::TreeTooBig { span });
+        }
+        self.depth_left -= 1;
+        let node = build(self);
+        self.depth_left += 1;
+        node
+    }
+
+    fn scalar(&mut self, scalar: Scalar, span: Span) -> Node {
+        let value = tag::scalar(&scalar).unwrap_or_else(|refusal| self.refuse(refusal, span));
+        let node = Node::new(value, span);
+        self.register(scalar.properties.anchor, || Anchored::Done(node.clone()));
+        node
+    }
+
+    fn alias(&mut self, name: &str, span: Span) -> Result<Node, YamlError> {
+        match self.anchors.get(name) {
+            // The copy keeps the place where it was written: that is where a mistake is mended.
+            Some(Anchored::Done(node)) => Ok(node.clone()),
+            Some(Anchored::Open) => Err(YamlError::TreeTooBig { span }),
+            None => {
+                let message = format!("An alias referenced an unknown anchor: {name}");
+                self.refused.get_or_insert(YamlError::Refused { message, span });
+                Ok(Node::null(span))
+            }
+        }
+    }
+
+    fn sequence(&mut self, properties: Properties, span: Span) -> Result<Node, YamlError> {
+        self.register(properties.anchor.clone(), || Anchored::Open);
+        let mut items = Vec::new();
+        loop {
+            let event = self.next()?;
+            if matches!(event.kind, Kind::SequenceEnd) {
+                break;
+            }
+            items.push(self.node(event)?);
+        }
+        let value = tag::sequence(properties.tag.as_deref(), items).unwrap_or_else(|refusal| self.refuse(refusal, span));
+        Ok(self.finish(properties.anchor, Node::new(value, span)))
+    }
+
+    fn mapping(&mut self, properties: Properties, span: Span) -> Result<Node, YamlError> {
+        self.register(properties.anchor.clone(), || Anchored::Open);
+        if let Err(refusal) = tag::check_mapping(properties.tag.as_deref()) {
+            self.refuse(refusal, span);
+        }
+        let mut open = OpenMapping::default();
+        loop {
+            let event = self.next()?;
+            if matches!(event.kind, Kind::MappingEnd) {
+                break;
+            }
+            self.pair(event, &mut open)?;
+        }
+        let value = tag::mapping(properties.tag.as_deref(), open.mapping);
+        Ok(self.finish(properties.anchor, Node::new(value, span)))
+    }
+
+    fn pair(&mut self, key_event: Event, open: &mut OpenMapping) -> Result<(), YamlError> {
+        let key_span = self.span(key_event.start);
+        let may_merge = matches!(&key_event.kind, Kind::Scalar(scalar)
+            if scalar.text == "<<" && scalar.properties.tag.as_deref() != Some(tag::STR));
+        let key_node = self.node(key_event)?;
+        let value_event = self.next()?;
+        let shape = Shape::of(&value_event.kind);
+        let value = self.node(value_event)?;
+        if may_merge && key_node.as_str() == Some("<<") && self.merge(open, shape, &value)? {
+            return Ok(());
+        }
+        let key = self.key(&key_node.value);
+        if let Some(first) = open.write(key.clone(), key_span, value) {
+            self.duplicate_keys.push(DuplicateKey { key: key.to_string(), first, last: key_span });
+        }
+        Ok(())
+    }
+
+    /// Applies `<<` where it stands. False: the value cannot be merged, `<<` is a plain key.
+    fn merge(&mut self, open: &mut OpenMapping, shape: Shape, value: &Node) -> Result<bool, YamlError> {
+        let sources: Vec<&Mapping> = match (shape, &value.value) {
+            (Shape::Alias | Shape::Mapping, Value::Mapping(mapping)) => vec![mapping],
+            // In a list the earlier mapping wins, so it is applied last.
+            (Shape::Sequence, Value::Sequence(items)) => {
+                let Some(sources) = items.iter().rev().map(Node::as_mapping).collect() else { return Ok(false) };
+                sources
+            }
+            _ => return Ok(false),
+        };
+        // A list is merged on its own first, so that the order of keys is Ruby's.
+        let mut together = IndexedEntries::default();
+        for source in sources {
+            self.merged_keys += source.len();
+            if self.merged_keys > MAX_MERGED_KEYS {
+                return Err(YamlError::TreeTooBig { span: value.span });
+            }
+            together.extend(source.entries.iter().map(|(key, entry)| (key.clone(), entry.clone())));
+        }
+        open.merge(together);
+        Ok(true)
+    }
+
+    /// The key of a value; the same text is kept only once.
+    fn key(&mut self, value: &Value) -> Key {
+        let Value::String(text) = value else { return Key::of(value) };
+        if let Some(known) = self.interned.get(&**text) {
+            return Key::Text(known.clone());
+        }
+        self.interned.insert(text.clone());
+        Key::Text(text.clone())
+    }
+
+    fn register(&mut self, anchor: Option<String>, anchored: impl FnOnce() -> Anchored) {
+        if let Some(name) = anchor {
+            self.anchors.insert(name, anchored());
+        }
+    }
+
+    fn finish(&mut self, anchor: Option<String>, node: Node) -> Node {
+        self.register(anchor, || Anchored::Done(node.clone()));
+        node
+    }
+
+    fn refuse(&mut self, refusal: TagRefusal, span: Span) -> Value {
+        self.refused.get_or_insert(YamlError::Refused { message: refusal.to_string(), span });
+        Value::Null
+    }
+
+    fn next(&mut self) -> Result<Event, YamlError> {
+        self.events.next().map_err(|problem| self.syntax_error(&problem))
+    }
+
+    fn span(&self, mark: Mark) -> Span {
+        let column = if mark.line == 0 { mark.column + self.origin.column } else { mark.column };
+        Span {
+            file: self.origin.file,
+            line: u32::try_from(mark.line + self.origin.line + 1).unwrap_or(u32::MAX),
+            column: u32::try_from(column + 1).unwrap_or(u32::MAX),
+        }
+    }
+
+    fn syntax_error(&self, problem: &Problem) -> YamlError {
+        let context = problem.context.as_ref().map(|context| format!(" {context}")).unwrap_or_default();
+        let message = format!(
+            "(<unknown>): {}{context} at line {} column {}",
+            problem.problem,
+            problem.context_mark.line + 1,
+            problem.context_mark.column + 1
+        );
+        YamlError::Syntax { message, span: self.span(self.problem_mark(problem)) }
+    }
+
+    /// Where people should look. For a forbidden character libyaml gives only its byte.
+    fn problem_mark(&self, problem: &Problem) -> Mark {
+        if problem.problem_mark != Mark::default() {
+            return problem.problem_mark;
+        }
+        let at = usize::try_from(problem.offset).unwrap_or_default();
+        let Some(before) = self.text.get(..at) else { return problem.context_mark };
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        Mark { line: before.matches('\n').count() as u64, column: before[line_start..].chars().count() as u64 }
+    }
+}
+
+/// What kind of event a value was.
+#[derive(Clone, Copy)]
+enum Shape {
+    Alias,
+    Mapping,
+    Sequence,
+    Scalar,
+}
+
+impl Shape {
+    fn of(kind: &Kind) -> Shape {
+        match kind {
+            Kind::Alias(_) => Shape::Alias,
+            Kind::MappingStart(_) => Shape::Mapping,
+            Kind::SequenceStart(_) => Shape::Sequence,
+            _ => Shape::Scalar,
+        }
+    }
+}
+
+type IndexedEntries = indexmap::IndexMap<Key, Entry>;
+
+/// A mapping while its pairs arrive.
+#[derive(Default)]
+struct OpenMapping {
+    mapping: Mapping,
+    /// Places of keys that came from merge keys: to overwrite them is the purpose, not a mistake.
+    from_merge: HashSet<usize>,
+}
+
+impl OpenMapping {
+    /// Sets a written key; returns the place of an earlier writing of it.
+    fn write(&mut self, key: Key, key_span: Span, value: Node) -> Option<Span> {
+        let (index, old) = self.mapping.entries.insert_full(key, Entry { key_span, value });
+        let was_merged = self.from_merge.remove(&index);
+        old.filter(|_| !was_merged).map(|entry| entry.key_span)
+    }
+
+    fn merge(&mut self, entries: IndexedEntries) {
+        for (key, entry) in entries {
+            let (index, _) = self.mapping.entries.insert_full(key, entry);
+            self.from_merge.insert(index);
+        }
+    }
 }

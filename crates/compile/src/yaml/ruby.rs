@@ -21,6 +21,14 @@ pub fn inspect(node: &Node) -> String {
     inspect_value(&node.value)
 }
 
+/// Ruby's `inspect` of a list.
+#[must_use]
+pub fn inspect_list(items: &[Node]) -> String {
+    let mut out = String::new();
+    write_list(items, &mut out);
+    out
+}
+
 /// Ruby's `inspect` of a value; mappings in the form of Ruby 3.3 (`{:a=>1}`).
 #[must_use]
 pub fn inspect_value(value: &Value) -> String {
@@ -38,18 +46,20 @@ fn write_inspect(value: &Value, out: &mut String) {
         Value::Float(value) => out.push_str(&float_to_s(*value)),
         Value::String(text) => write_quoted(text, out),
         Value::Symbol(text) => write_symbol(text, out),
-        Value::Sequence(items) | Value::Reference(items) => {
-            out.push('[');
-            for (index, item) in items.iter().enumerate() {
-                if index > 0 {
-                    out.push_str(", ");
-                }
-                write_inspect(&item.value, out);
-            }
-            out.push(']');
-        }
+        Value::Sequence(items) | Value::Reference(items) => write_list(items, out),
         Value::Mapping(mapping) => write_mapping(mapping, out),
     }
+}
+
+fn write_list(items: &[Node], out: &mut String) {
+    out.push('[');
+    for (index, item) in items.iter().enumerate() {
+        if index > 0 {
+            out.push_str(", ");
+        }
+        write_inspect(&item.value, out);
+    }
+    out.push(']');
 }
 
 fn write_mapping(mapping: &Mapping, out: &mut String) {
