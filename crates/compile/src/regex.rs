@@ -1,6 +1,21 @@
-//! RE2 patterns, as users write them, on the `regex` crate. (Being written.)
+//! RE2 patterns, as users write them, on the `regex` crate.
+//!
+//! Users of GitLab write RE2. [`translate`] turns that into the syntax of the `regex` crate and
+//! refuses what RE2 refuses; this file compiles, bounds and remembers. It knows nothing of
+//! expressions or rules.
 
-use std::sync::Arc;
+mod class;
+mod translate;
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Bytes a compiled pattern may take; RE2 allows 8 MiB, which nobody needs.
+const SIZE_LIMIT: usize = 4 << 20;
+
+/// Bytes of pattern text; keeps the translation and its errors small.
+const MAX_SOURCE_BYTES: usize = 65_536;
 
 /// Why a pattern is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -10,10 +25,17 @@ pub struct RegexError {
     pub reason: String,
 }
 
+impl RegexError {
+    fn new(reason: impl Into<String>) -> RegexError {
+        RegexError { reason: reason.into() }
+    }
+}
+
 /// A compiled RE2 pattern. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Pattern {
-    regex: Arc<::regex::Regex>,
+    regex: ::regex::Regex,
+    source: Arc<str>,
 }
 
 impl Pattern {
@@ -23,20 +45,38 @@ impl Pattern {
     ///
     /// [`RegexError`] when RE2 would refuse it or it is too large.
     pub fn new(source: &str, flags: &str) -> Result<Pattern, RegexError> {
-        _ = flags;
-        let regex = ::regex::Regex::new(source).map_err(|error| RegexError { reason: error.to_string() })?;
-        Ok(Pattern { regex: Arc::new(regex) })
+        if source.len() > MAX_SOURCE_BYTES {
+            return Err(RegexError::new("pattern too large"));
+        }
+        let source = if flags.is_empty() { source.to_owned() } else { format!("(?{flags}){source}") };
+        let regex = ::regex::RegexBuilder::new(&translate::translate(&source)?)
+            .size_limit(SIZE_LIMIT)
+            .build()
+            .map_err(|error| RegexError::new(error.to_string()))?;
+        Ok(Pattern { regex, source: source.into() })
     }
 
-    /// Compiles `/source/flags`; `None` when the text does not have that form.
+    /// Compiles `/source/flags`; `None` when no line of the text has that form. `\/` stands for `/`.
     ///
     /// # Errors
     ///
     /// [`RegexError`] as for [`Pattern::new`].
     #[must_use]
     pub fn delimited(text: &str) -> Option<Result<Pattern, RegexError>> {
-        let rest = text.strip_prefix('/')?;
-        let (source, flags) = rest.rsplit_once('/')?;
+        let text = unescape(text);
+        let (source, flags) = split_delimited(&text)?;
+        Some(Pattern::new(source, flags))
+    }
+
+    /// Compiles `/source/flags` without unescaping, as `only: refs` does; `None` when the text does
+    /// not have that form.
+    ///
+    /// # Errors
+    ///
+    /// [`RegexError`] as for [`Pattern::new`].
+    #[must_use]
+    pub fn delimited_verbatim(text: &str) -> Option<Result<Pattern, RegexError>> {
+        let (source, flags) = split_delimited(text)?;
         Some(Pattern::new(source, flags))
     }
 
@@ -45,16 +85,69 @@ impl Pattern {
     pub fn is_match(&self, text: &str) -> bool {
         self.regex.is_match(text)
     }
+
+    /// The RE2 text with its flags in front.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
 }
 
-/// Compiled patterns by text, bounded. The caller owns it.
+/// Two patterns are equal when they were written alike.
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Pattern) -> bool {
+        self.source == other.source
+    }
+}
+
+/// Whether the text has the form `/source/flags`.
+#[must_use]
+pub fn is_delimited(text: &str) -> bool {
+    split_delimited(text).is_some()
+}
+
+/// The text with `/` for `\/`; done before the form is looked for, as GitLab does it.
+fn unescape(text: &str) -> Cow<'_, str> {
+    if text.contains("\\/") { Cow::Owned(text.replace("\\/", "/")) } else { Cow::Borrowed(text) }
+}
+
+/// Source and flags of the first line of that form. (Ruby's anchors are those of lines.)
+fn split_delimited(text: &str) -> Option<(&str, &str)> {
+    text.split('\n').find_map(|line| {
+        let (source, flags) = line.strip_prefix('/')?.rsplit_once('/')?;
+        flags.bytes().all(|flag| matches!(flag, b'i' | b's' | b'm' | b'U')).then_some((source, flags))
+    })
+}
+
+/// Compiled patterns by text, bounded. The caller owns it and may share it between threads.
 #[derive(Debug, Default)]
-pub struct RegexCache {}
+pub struct RegexCache {
+    patterns: Mutex<HashMap<String, Option<Result<Pattern, RegexError>>>>,
+}
 
 impl RegexCache {
+    /// Texts kept; when there are more the cache starts again from nothing.
+    pub const CAPACITY: usize = 1024;
+
     /// [`Pattern::delimited`], remembered.
     #[must_use]
     pub fn delimited(&self, text: &str) -> Option<Result<Pattern, RegexError>> {
-        Pattern::delimited(text)
+        // Most values are no patterns: they neither take the lock nor a place.
+        split_delimited(&unescape(text))?;
+        if let Some(known) = self.lock().get(text) {
+            return known.clone();
+        }
+        let compiled = Pattern::delimited(text);
+        let mut patterns = self.lock();
+        if patterns.len() >= Self::CAPACITY {
+            patterns.clear();
+        }
+        patterns.insert(text.to_owned(), compiled.clone());
+        compiled
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Option<Result<Pattern, RegexError>>>> {
+        // A panic elsewhere cannot leave half an entry.
+        self.patterns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,16 +1,31 @@
 //! The expression language of `rules:if` (rules-and-variables.md 1): parsed once, evaluated often.
 //!
-//! Knows nothing about rules or where variables come from: values come through a look-up.
+//! Three phases: [`lexer`] cuts the text into tokens, [`parser`] builds a tree with the shunting
+//! yard that GitLab uses (its oddities are part of the language), [`evaluate`] walks it. Knows
+//! nothing about rules or where variables come from: values come through a look-up.
+
+mod evaluate;
+mod lexer;
+mod parser;
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use crate::regex::RegexCache;
+use crate::yaml::Node;
+use parser::Tree;
 
 /// A parsed expression. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Expression {
-    text: Arc<str>,
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    text: String,
+    tree: Tree,
 }
 
 /// Why a text is no expression (GitLab's users only see `invalid expression syntax`).
@@ -21,26 +36,21 @@ pub struct ExpressionError {
     pub message: String,
 }
 
+impl ExpressionError {
+    fn new(message: impl Into<String>) -> ExpressionError {
+        ExpressionError { message: message.into() }
+    }
+}
+
 /// What an expression may look at.
 #[derive(Clone, Copy)]
 pub struct Scope<'a> {
     /// Value of `$NAME`; `None` = undefined.
     pub variable: &'a dyn Fn(&str) -> Option<Cow<'a, str>>,
     /// Value of `$[[ inputs.NAME ]]`; only input rules have some.
-    pub input: Option<&'a dyn Fn(&str) -> Option<Operand>>,
+    pub input: Option<&'a dyn Fn(&str) -> Option<Node>>,
     /// Keeps regular expressions that come from variables.
     pub regexes: Option<&'a RegexCache>,
-}
-
-/// A value inside an expression.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Operand {
-    /// Undefined, or `null`.
-    Nil,
-    /// Text.
-    Text(String),
-    /// `true`, `false`, the result of a comparison.
-    Bool(bool),
 }
 
 /// An evaluation that remembers what it saw.
@@ -48,7 +58,8 @@ pub enum Operand {
 pub struct Trace {
     /// The result.
     pub value: bool,
-    /// The variables looked at, in order, once each; `None` = undefined.
+    /// The variables looked at, in order, once each; `None` = undefined. What a short cut of `&&`
+    /// or `||` left out is not here.
     pub looked_at: Vec<(String, Option<String>)>,
 }
 
@@ -59,42 +70,54 @@ impl Expression {
     ///
     /// [`ExpressionError`] when the text is not an expression.
     pub fn parse(text: &str) -> Result<Expression, ExpressionError> {
-        Ok(Expression { text: text.into() })
+        let tree = parser::parse(lexer::tokens(text)?)?;
+        Ok(Expression { inner: Arc::new(Inner { text: text.to_owned(), tree }) })
     }
 
     /// Whether GitLab accepts the text: it parses, and evaluates without variables.
     #[must_use]
     pub fn is_valid(text: &str) -> bool {
-        Expression::parse(text).is_ok()
+        Expression::parse(text).is_ok_and(|expression| expression.is_sound())
+    }
+
+    /// Whether the expression evaluates without variables; the second half of [`Self::is_valid`].
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        let scope = Scope { variable: &|_| None, input: None, regexes: None };
+        evaluate::evaluate(&self.inner.tree, &scope, None).is_ok()
     }
 
     /// The text as written.
     #[must_use]
     pub fn text(&self) -> &str {
-        &self.text
+        &self.inner.text
     }
 
     /// Whether the expression holds. An error while evaluating is false.
     #[must_use]
-    pub fn evaluate<'a>(&self, lookup: &'a dyn Fn(&str) -> Option<Cow<'a, str>>) -> bool {
+    pub fn evaluate<'a>(&'a self, lookup: &'a dyn Fn(&str) -> Option<Cow<'a, str>>) -> bool {
         self.evaluate_in(&Scope { variable: lookup, input: None, regexes: None })
     }
 
     /// Whether the expression holds, with inputs and a cache.
     #[must_use]
-    pub fn evaluate_in(&self, scope: &Scope<'_>) -> bool {
-        _ = scope;
-        false
+    pub fn evaluate_in<'a>(&'a self, scope: &Scope<'a>) -> bool {
+        evaluate::evaluate(&self.inner.tree, scope, None).is_ok_and(|value| value.is_present())
     }
 
     /// Evaluates and says which variables were looked at.
     #[must_use]
-    pub fn trace(&self, scope: &Scope<'_>) -> Trace {
-        Trace { value: self.evaluate_in(scope), looked_at: Vec::new() }
+    pub fn trace<'a>(&'a self, scope: &Scope<'a>) -> Trace {
+        let looked_at = RefCell::default();
+        let value =
+            evaluate::evaluate(&self.inner.tree, scope, Some(&looked_at)).is_ok_and(|value| value.is_present());
+        Trace { value, looked_at: looked_at.into_inner() }
     }
 
-    /// The names of all variables in the expression.
+    /// The names of all variables in the expression, in order; a name may come twice.
     pub fn variables(&self) -> impl Iterator<Item = &str> {
-        std::iter::empty()
+        let mut names = Vec::new();
+        self.inner.tree.variables(&mut names);
+        names.into_iter()
     }
 }
