@@ -1,16 +1,72 @@
 //! A configuration that passed every check, ready to give the jobs of any number of pipelines.
+//!
+//! Definitions are made once and shared by all pipelines; expressions and patterns are parsed.
+//! What happens to a job in one pipeline is decided in [`crate::planning`].
 
-use model::{GitRef, Source};
+use std::collections::HashMap;
+use std::sync::Arc;
 
+use indexmap::IndexMap;
+use model::definition::{JobDefinition, YamlVariable};
+use model::job::Need;
+use model::{GitRef, Source, When};
+
+use crate::entry::policy::Policy;
+use crate::entry::rules::Rule;
+use crate::entry::variables::RootVariable;
+use crate::entry::workflow::Workflow;
+use crate::explain::Explanation;
 use crate::facts::{Facts, Step};
 use crate::load::Limits;
-use crate::plan::{PlanResult, Planned, Variable};
+use crate::normalize::{NormalJob, visible_variables};
+use crate::plan::{Planned, Variable};
+use crate::planning;
+use crate::variables::has_reference;
+use crate::yaml::Span;
 
 /// A checked configuration: immutable, shared between threads, cached by the caller.
 #[derive(Debug)]
 pub struct Config {
-    /// All stages in order, `.pre` first, `.post` last.
-    stages: Vec<String>,
+    pub(crate) stages: Vec<String>,
+    pub(crate) workflow: Workflow,
+    pub(crate) variables: Vec<RootVariable>,
+    /// By stage, then in the order of the file.
+    pub(crate) jobs: Vec<ConfigJob>,
+    pub(crate) by_name: HashMap<Arc<str>, usize>,
+    /// Names of the files, for people.
+    pub(crate) files: Vec<String>,
+}
+
+/// A job before rules decide about it.
+#[derive(Debug)]
+pub(crate) struct ConfigJob {
+    pub(crate) definition: Arc<JobDefinition>,
+    pub(crate) stage_index: u32,
+    pub(crate) when: When,
+    pub(crate) start_in_seconds: Option<i64>,
+    pub(crate) allow_failure: bool,
+    pub(crate) interruptible: Option<bool>,
+    pub(crate) needs: Option<Vec<Need>>,
+    pub(crate) condition: Condition,
+    /// Keys of the job's own variables; those of workflow rules do not override them.
+    pub(crate) own_keys: Vec<String>,
+    pub(crate) has_references: bool,
+    pub(crate) tags_refer: bool,
+    pub(crate) span: Span,
+}
+
+/// What decides whether a job is in a pipeline.
+#[derive(Debug)]
+pub(crate) enum Condition {
+    /// Nothing: it always is.
+    Always,
+    /// `rules`; shared by the instances of a parallel job.
+    Rules(Arc<[Rule]>),
+    /// `only` and `except`.
+    Policies {
+        only: Option<Policy>,
+        except: Option<Policy>,
+    },
 }
 
 /// The facts of one pipeline that rules look at.
@@ -36,21 +92,123 @@ pub struct PlanRequest<'a> {
 }
 
 impl Config {
+    /// Decides which jobs a pipeline gets.
+    ///
+    /// Answers [`Step::Needs`] until every fact that a rule asks for (`changes`, `exists`) is known.
+    #[must_use]
+    pub fn plan(&self, request: &PlanRequest<'_>, facts: &Facts) -> Step<Planned> {
+        planning::plan(self, request, facts)
+    }
+
+    /// Decides as [`Config::plan`] does and says for every job of the file why.
+    #[must_use]
+    pub fn explain(&self, request: &PlanRequest<'_>, facts: &Facts) -> Step<Explanation> {
+        crate::explain::explain(self, request, facts)
+    }
+
     /// Returns all stages in order, `.pre` first, `.post` last.
     #[must_use]
     pub fn stages(&self) -> &[String] {
         &self.stages
     }
 
-    /// Decides which jobs a pipeline gets.
-    ///
-    /// Answers [`Step::Needs`] until every fact that a rule asks for (`changes`, `exists`) is known.
+    /// Returns the definitions of all jobs, by stage, then in the order of the file.
+    pub fn definitions(&self) -> impl ExactSizeIterator<Item = &Arc<JobDefinition>> {
+        self.jobs.iter().map(|job| &job.definition)
+    }
+
+    /// Returns the `variables` of the file with what a web form shows of them.
     #[must_use]
-    pub fn plan(&self, request: &PlanRequest<'_>, facts: &Facts) -> Step<Planned> {
-        let _ = (request, facts);
-        Step::Done(Planned {
-            result: PlanResult::Empty,
-            warnings: Vec::new(),
-        })
+    pub fn root_variables(&self) -> &[RootVariable] {
+        &self.variables
+    }
+
+    pub(crate) fn new(
+        stages: Vec<String>,
+        workflow: Workflow,
+        variables: Vec<RootVariable>,
+        jobs: IndexMap<String, NormalJob>,
+        files: Vec<String>,
+    ) -> Config {
+        let root: Vec<YamlVariable> = variables.iter().map(|root| root.variable.clone()).collect();
+        let mut shared = HashMap::new();
+        let mut jobs: Vec<ConfigJob> = jobs
+            .into_values()
+            .map(|job| config_job(job, &stages, &root, &files, &mut shared))
+            .collect();
+        jobs.sort_by_key(|job| job.stage_index);
+        let by_name = jobs
+            .iter()
+            .enumerate()
+            .map(|(at, job)| (Arc::from(job.definition.name.as_str()), at))
+            .collect();
+        Config {
+            stages,
+            workflow,
+            variables,
+            jobs,
+            by_name,
+            files,
+        }
+    }
+}
+
+fn config_job(
+    job: NormalJob,
+    stages: &[String],
+    root: &[YamlVariable],
+    files: &[String],
+    shared: &mut HashMap<String, Arc<[Rule]>>,
+) -> ConfigJob {
+    let NormalJob { entry, name, instance } = job;
+    let stage_index = stages
+        .iter()
+        .position(|stage| *stage == entry.stage)
+        .unwrap_or_default();
+    let mut definition = entry.definition;
+    definition.name = name;
+    definition.stage = entry.stage;
+    definition.parallel = instance;
+    definition.variables = visible_variables(root, &definition.inherit_variables, &entry.variables);
+    definition.dependencies = entry
+        .dependencies
+        .map(|list| list.into_iter().map(|(name, _)| name).collect());
+    definition.location = files
+        .get(entry.span.file as usize)
+        .map(|file| (file.clone(), entry.span.line));
+    let mut needs = None;
+    if let Some(written) = entry.needs {
+        definition.cross_needs = written.cross;
+        if let Some(project) = written.mirrors.into_iter().next() {
+            definition.cross_needs.push(model::definition::CrossNeed::Pipeline {
+                pipeline: project,
+                job: None,
+                artifacts: false,
+            });
+        } else {
+            needs = Some(written.jobs.into_iter().map(planning::need).collect());
+        }
+    }
+    let condition = match (entry.rules, entry.only, entry.except) {
+        (Some(rules), ..) => Condition::Rules(shared.entry(entry.name).or_insert_with(|| rules.into()).clone()),
+        (None, None, None) => Condition::Always,
+        (None, only, except) => Condition::Policies { only, except },
+    };
+    ConfigJob {
+        stage_index: u32::try_from(stage_index).unwrap_or(u32::MAX),
+        when: entry.when.unwrap_or(When::OnSuccess),
+        start_in_seconds: entry.start_in_seconds,
+        allow_failure: entry.allow_failure,
+        interruptible: entry.interruptible,
+        needs,
+        condition,
+        has_references: entry
+            .variables
+            .iter()
+            .any(|variable| !variable.raw && has_reference(&variable.value)),
+        own_keys: entry.variables.into_iter().map(|variable| variable.key).collect(),
+        tags_refer: definition.tags.iter().any(|tag| has_reference(tag)),
+        span: entry.span,
+        definition: Arc::new(definition),
     }
 }

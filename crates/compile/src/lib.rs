@@ -13,20 +13,32 @@
 //! ([`Diagnostic`]), never an `Err`.
 
 pub mod config;
+mod cross;
 pub mod diagnostic;
 pub mod duration;
+mod entry;
+pub mod explain;
 pub mod expression;
+mod extends;
 pub mod facts;
 pub mod glob;
+mod include;
 pub mod inputs;
 pub mod load;
+mod merge;
+mod normalize;
 pub mod plan;
+mod planning;
+mod reference;
 pub mod regex;
+pub mod templates;
 pub mod variables;
 pub mod yaml;
 
 pub use config::{Config, PlanRequest};
 pub use diagnostic::{Diagnostic, Severity};
+pub use entry::variables::RootVariable;
+pub use explain::Explanation;
 pub use facts::{Answer, Demand, Facts, FileKey, Step};
 pub use load::{Limits, LoadRequest, Loaded, load};
 pub use plan::{Plan, PlanResult, Planned, Variable, VariableOrigin};

@@ -9,10 +9,14 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use crate::config::Config;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Location, Severity};
+use crate::entry::{self, Finding};
 use crate::facts::{Facts, FileKey, Step};
+use crate::include::{Reader, Stop};
+use crate::inputs::Header;
 use crate::plan::Variable;
-use crate::yaml::Node;
+use crate::yaml::{Mapping, Node, Span};
+use crate::{cross, extends, normalize, reference};
 
 /// What [`load`] works on.
 #[derive(Clone, Debug)]
@@ -75,6 +79,8 @@ pub struct Loaded {
     pub diagnostics: Vec<Diagnostic>,
     /// The whole configuration after includes, `extends` and `!reference`; `None` when it did not get that far.
     pub merged: Option<Node>,
+    /// The header of the root file: the inputs it declares. `None` when it has none.
+    pub header: Option<Header>,
     /// Every file that was included, in order.
     pub includes: Vec<Included>,
     /// Names of the variables whose values reading the configuration looked at (include paths and
@@ -128,13 +134,149 @@ impl Included {
 /// configuration is in [`Loaded::diagnostics`].
 #[must_use]
 pub fn load(request: &LoadRequest<'_>, facts: &Facts) -> Step<Loaded> {
-    let _ = (request, facts);
+    let mut reader = Reader::new(request, facts);
+    let mut warnings = Vec::new();
+    let mut parts = Parts::default();
+    let errors = match steps(request, &mut reader, &mut parts, &mut warnings) {
+        Ok(()) => Vec::new(),
+        Err(Stop::Pending) => return Step::Needs(reader.demands()),
+        Err(Stop::Wrong(found)) => found,
+    };
+    let demands = reader.demands();
+    if !demands.is_empty() {
+        return Step::Needs(demands);
+    }
+    warnings.extend(reader.remarks());
+    let Parts { merged, header, config } = parts;
+    let config = config.filter(|_| errors.is_empty());
+    let mut diagnostics: Vec<Diagnostic> = Vec::new();
+    let roots = merged.as_ref().map(root_lines).unwrap_or_default();
+    let (sources, includes, looked_at) = reader.into_parts();
+    diagnostics.extend(
+        errors
+            .into_iter()
+            .map(|found| diagnostic(found, Severity::Error, &sources, &roots)),
+    );
+    diagnostics.extend(
+        warnings
+            .into_iter()
+            .map(|found| diagnostic(found, Severity::Warning, &sources, &roots)),
+    );
     Step::Done(Loaded {
-        config: None,
-        diagnostics: Vec::new(),
-        merged: None,
-        includes: Vec::new(),
-        looked_at: Vec::new(),
-        sources: Vec::new(),
+        config: config.map(Arc::new),
+        diagnostics,
+        merged,
+        header,
+        includes,
+        looked_at,
+        sources,
     })
+}
+
+/// What the steps leave behind, as far as they got.
+#[derive(Default)]
+struct Parts {
+    merged: Option<Node>,
+    header: Option<Header>,
+    config: Option<Config>,
+}
+
+/// The steps of ci-yaml.md 2, from text to configuration.
+fn steps(
+    request: &LoadRequest<'_>,
+    reader: &mut Reader<'_>,
+    parts: &mut Parts,
+    warnings: &mut Vec<Finding>,
+) -> Result<(), Stop> {
+    if request.text.trim().is_empty() {
+        return Err(Stop::wrong(Finding::new(
+            "Please provide content of .gitlab-ci.yml",
+            Span::default(),
+        )));
+    }
+    let tree = reader.root(request, &mut parts.header)?;
+    let tree = extends::resolve(&tree)?;
+    let mut tree = reference::resolve(&tree)?;
+    inject_edge_stages(&mut tree);
+    let merged = Node::mapping(
+        tree,
+        Span {
+            file: 0,
+            line: 1,
+            column: 1,
+        },
+    );
+    parts.merged = Some(merged.clone());
+    let checked = entry::root(&merged, warnings)?;
+    let Some(root) = checked.value else {
+        return Err(Stop::Wrong(checked.found));
+    };
+    let jobs = normalize::normalize(root.jobs)?;
+    cross::check(&jobs, &root.stages)?;
+    let files = reader.file_names();
+    parts.config = Some(Config::new(root.stages, root.workflow, root.variables, jobs, files));
+    Ok(())
+}
+
+/// `.pre` first, `.post` last, wherever they are written; only for a list that is not empty.
+fn inject_edge_stages(tree: &mut Mapping) {
+    let Some(entry) = tree.entries.get_mut("stages") else {
+        return;
+    };
+    let Some(items) = entry.value.as_sequence().filter(|items| !items.is_empty()) else {
+        return;
+    };
+    let span = entry.value.span;
+    let is_edge = |node: &&Node| !matches!(node.as_str(), Some(".pre" | ".post"));
+    let inner = items.iter().filter(is_edge).cloned();
+    let stages = std::iter::once(Node::text(".pre", span))
+        .chain(inner)
+        .chain([Node::text(".post", span)])
+        .collect();
+    entry.value = Node::sequence(stages, span);
+}
+
+/// Where each root key stands, by file and line: tells in which job a place lies.
+fn root_lines(merged: &Node) -> Vec<(Span, String)> {
+    let mapping = merged.as_mapping().into_iter().flat_map(Mapping::iter);
+    let mut lines: Vec<(Span, String)> = mapping.map(|(key, entry)| (entry.key_span, key.to_string())).collect();
+    lines.sort();
+    lines
+}
+
+/// Gives a finding its file names; a place outside the job it is about gets the job as second place.
+fn diagnostic(found: Finding, severity: Severity, sources: &[Source], roots: &[(Span, String)]) -> Diagnostic {
+    let place = |span: Span| {
+        let source = sources.get(span.file as usize).filter(|_| span.line > 0)?;
+        Some(Location {
+            file: source.name.clone(),
+            line: span.line,
+            column: span.column,
+        })
+    };
+    let mut locations: Vec<Location> = place(found.span).into_iter().collect();
+    let about = found.text.strip_prefix("jobs:").and_then(|rest| {
+        let matches = |name: &str| {
+            rest.to_lowercase().starts_with(&format!("{}:", name.to_lowercase()))
+                || rest.to_lowercase().starts_with(&format!("{} ", name.to_lowercase()))
+        };
+        roots
+            .iter()
+            .filter(|(_, name)| matches(name))
+            .max_by_key(|(_, name)| name.len())
+    });
+    if let Some((span, _)) = about {
+        let around = roots
+            .iter()
+            .rfind(|(start, _)| start.file == found.span.file && *start <= found.span);
+        if around.is_none_or(|(start, _)| start != span) {
+            locations.extend(place(*span));
+        }
+    }
+    Diagnostic {
+        severity,
+        message: found.text,
+        locations,
+        hint: found.hint,
+    }
 }

@@ -1,0 +1,555 @@
+//! A job or bridge as written: its own checks, its keywords, what it takes from `default`.
+
+use model::When;
+use model::definition::{Inherit, JobDefinition, Pages, YamlVariable};
+
+use crate::duration;
+use crate::inputs::Header;
+use crate::yaml::{Key, Mapping, Node, Span};
+
+use super::checks::{Checked, Checks, Finding, is_nested_array, texts};
+use super::default::{self, Defaults};
+use super::needs::{Needs, NeedsOf, needs};
+use super::parallel::{Parallel, parallel};
+use super::policy::{Policy, policy};
+use super::rules::{Rule, RulesOf, rules};
+use super::trigger::{TriggerEntry, trigger};
+use super::{artifacts, cache, environment, image, release, script, small, variables};
+
+const COMMON_KEYS: [&str; 13] = [
+    "extends",
+    "stage",
+    "only",
+    "except",
+    "rules",
+    "variables",
+    "inherit",
+    "allow_failure",
+    "when",
+    "needs",
+    "resource_group",
+    "environment",
+    "interruptible",
+];
+const JOB_KEYS: [&str; 21] = [
+    "tags",
+    "script",
+    "image",
+    "services",
+    "start_in",
+    "artifacts",
+    "cache",
+    "dependencies",
+    "before_script",
+    "after_script",
+    "hooks",
+    "coverage",
+    "retry",
+    "parallel",
+    "timeout",
+    "inputs",
+    "release",
+    "id_tokens",
+    "publish",
+    "pages",
+    "manual_confirmation",
+];
+/// Keywords of GitLab's paid tiers that change nothing here but are no mistake.
+const PAID_KEYS: [&str; 3] = ["secrets", "identity", "dast_configuration"];
+
+/// A job or bridge, before `parallel` is expanded.
+#[derive(Clone, Debug)]
+pub(crate) struct JobEntry {
+    pub(crate) name: String,
+    /// Where its name stands.
+    pub(crate) span: Span,
+    pub(crate) stage: String,
+    pub(crate) stage_span: Span,
+    /// Everything that needs no expansion; name, stage and variables are filled in later.
+    pub(crate) definition: JobDefinition,
+    pub(crate) is_bridge: bool,
+    pub(crate) when: Option<When>,
+    pub(crate) start_in_seconds: Option<i64>,
+    pub(crate) allow_failure: bool,
+    pub(crate) needs: Option<Needs>,
+    pub(crate) dependencies: Option<Vec<(String, Span)>>,
+    pub(crate) parallel: Option<Parallel>,
+    pub(crate) only: Option<Policy>,
+    pub(crate) except: Option<Policy>,
+    pub(crate) rules: Option<Vec<Rule>>,
+    /// The job's own variables.
+    pub(crate) variables: Vec<YamlVariable>,
+    pub(crate) interruptible: Option<bool>,
+    /// Jobs whose artifacts `trigger:include` reads.
+    pub(crate) trigger_jobs: Vec<(String, Span)>,
+    /// Both `publish` and `pages:publish` are written.
+    pub(crate) publishes_twice: bool,
+}
+
+/// What a job sees of the rest of the file.
+#[derive(Debug)]
+pub(crate) struct Surroundings<'a> {
+    pub(crate) defaults: &'a Defaults,
+    pub(crate) workflow_has_rules: bool,
+}
+
+/// What a root key is (ci-yaml.md 3.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Hidden,
+    Job,
+    Bridge,
+}
+
+/// Returns what the value under a root key is; `None` when it is none of them.
+pub(crate) fn kind(key: &Key, node: &Node) -> Option<Kind> {
+    if key.to_string().starts_with('.') {
+        return Some(Kind::Hidden);
+    }
+    let mapping = node.as_mapping()?;
+    if mapping.has("script") || mapping.has("run") {
+        return Some(Kind::Job);
+    }
+    (mapping.has("trigger") || mapping.has("needs")).then_some(Kind::Bridge)
+}
+
+/// Checks a job or bridge.
+pub(crate) fn job(
+    key: &Key,
+    key_span: Span,
+    node: &Node,
+    is_bridge: bool,
+    around: &Surroundings<'_>,
+    warnings: &mut Vec<Finding>,
+) -> Checked<JobEntry> {
+    let name = key.to_string();
+    let at = match key {
+        _ if name.is_empty() || name == "false" && !key.is_text() => {
+            format!("jobs:{}", if is_bridge { "bridge" } else { "job" })
+        }
+        _ => format!("jobs:{name}"),
+    };
+    let mut checks = Checks::new(node, &at);
+    let default_needs = Needs::default();
+    common_checks(&mut checks, key, key_span, &name, node);
+    if is_bridge {
+        bridge_checks(&mut checks);
+    } else {
+        job_checks(&mut checks, &name, node);
+    }
+    let mut entry = new_entry(name, key_span, node, is_bridge);
+    let mut inner = Inner {
+        node,
+        at: &at,
+        around,
+        inherits: Inherit::All,
+        found: Vec::new(),
+    };
+    if checks.ok() {
+        inner.common(&mut entry);
+        let trigger_written = if is_bridge {
+            inner.bridge(&mut entry)
+        } else {
+            inner.job(&mut entry)
+        };
+        if is_bridge {
+            let mirrors = &entry.needs.as_ref().unwrap_or(&default_needs).mirrors;
+            if !trigger_written && mirrors.is_empty() {
+                checks.config("should contain either a trigger or a needs:pipeline");
+            }
+            if mirrors.len() > 1 {
+                checks.config("should contain at most one bridge need");
+            }
+        } else {
+            composed_checks(&mut checks, &entry, node);
+        }
+        warn(&entry, &at, node, around, warnings);
+    } else if is_bridge {
+        checks.config("should contain either a trigger or a needs:pipeline");
+    }
+    checks.found.extend(inner.found);
+    checks.done(Some(entry))
+}
+
+fn new_entry(name: String, span: Span, node: &Node, is_bridge: bool) -> JobEntry {
+    let when = node
+        .get_some("when")
+        .and_then(Node::as_str)
+        .and_then(|when| when.parse().ok());
+    JobEntry {
+        name,
+        span,
+        stage: "test".to_owned(),
+        stage_span: span,
+        definition: JobDefinition::default(),
+        is_bridge,
+        when,
+        start_in_seconds: node.get_some("start_in").and_then(small::seconds),
+        allow_failure: when == Some(When::Manual),
+        needs: None,
+        dependencies: None,
+        parallel: None,
+        only: None,
+        except: None,
+        rules: None,
+        variables: Vec::new(),
+        interruptible: None,
+        trigger_jobs: Vec::new(),
+        publishes_twice: false,
+    }
+}
+
+fn common_checks(checks: &mut Checks<'_>, key: &Key, key_span: Span, name: &str, node: &Node) {
+    checks.hash();
+    checks.present();
+    let is_text = key.is_text();
+    if name.trim().is_empty() || !is_text && name == "false" {
+        checks.fail("name", "can't be blank", key_span);
+    }
+    if !is_text {
+        checks.fail("name", "should be a symbol", key_span);
+    }
+    if name.chars().count() > 255 {
+        checks.fail("name", "is too long (maximum is 255 characters)", key_span);
+    }
+    checks.exclusive_keys(&["script", "trigger"]);
+    checks.exclusive_keys(&["run", "trigger"]);
+    if node.get_some("rules").is_some() {
+        checks.disallowed_keys(
+            &["only", "except", "start_in"],
+            "key may not be used with `rules`",
+            true,
+        );
+    }
+    if let Some(extends) = checks.some("extends") {
+        checks.strings_or_string("extends", extends);
+    }
+    if let Some(rules) = checks.some("rules")
+        && !is_nested_array(rules, 10, &Node::is_mapping)
+    {
+        checks.fail(
+            "rules",
+            "should be an array containing hashes and arrays of hashes",
+            rules.span,
+        );
+    }
+    if let Some(group) = checks.some("resource_group") {
+        checks.string("resource group", group);
+    }
+}
+
+fn job_checks(checks: &mut Checks<'_>, name: &str, node: &Node) {
+    let allowed: Vec<&str> = JOB_KEYS
+        .into_iter()
+        .chain(["run"])
+        .chain(COMMON_KEYS)
+        .chain(PAID_KEYS)
+        .collect();
+    checks.allowed_keys(&allowed);
+    for pair in [["script", "run"], ["before_script", "run"], ["after_script", "run"]] {
+        checks.exclusive_keys(&pair);
+    }
+    let has = |key: &str| node.get(key).is_some();
+    if !has("run") && node.get("script").is_none_or(Node::is_blank) {
+        checks.fail("script", "can't be blank", node.get("script").unwrap_or(node).span);
+    }
+    when_check(checks, &["on_success", "on_failure", "always", "manual", "delayed"]);
+    if let Some(dependencies) = checks.some("dependencies") {
+        checks.strings("dependencies", dependencies);
+    }
+    if let Some(allow) = checks.some("allow_failure")
+        && !allow.is_mapping()
+        && allow.as_bool().is_none()
+    {
+        checks.fail("allow failure", "should be a hash or a boolean value", allow.span);
+    }
+    if let Some(text) = checks.some("manual_confirmation") {
+        checks.string("manual confirmation", text);
+    }
+    if let Some(steps) = checks.some("run") {
+        script::run(steps, checks);
+    }
+    let delayed = node.get("when").and_then(Node::as_str) == Some("delayed");
+    let missing = Node::null(node.get("when").unwrap_or(node).span);
+    let start_in = node.get("start_in").unwrap_or(&missing);
+    if delayed {
+        checks.duration("start in", start_in, Some(duration::START_IN_LIMIT));
+    }
+    if (has("rules") || !delayed) && !start_in.is_blank() {
+        checks.fail("start in", "must be blank", start_in.span);
+    }
+    if !is_pages_job(name, node)
+        && let Some(publish) = node.get("publish").filter(|publish| !publish.is_blank())
+    {
+        checks.fail("publish", "can only be used within a `pages` job", publish.span);
+    }
+}
+
+fn bridge_checks(checks: &mut Checks<'_>) {
+    let allowed: Vec<&str> = ["trigger", "parallel"].into_iter().chain(COMMON_KEYS).collect();
+    checks.allowed_keys(&allowed);
+    when_check(checks, &["on_success", "on_failure", "always", "manual"]);
+    if let Some(allow) = checks.some("allow_failure") {
+        checks.boolean("allow failure", allow);
+    }
+}
+
+fn when_check(checks: &mut Checks<'_>, words: &[&str]) {
+    if let Some(when) = checks.some("when") {
+        checks.word("when", when, words, &format!("should be one of: {}", words.join(", ")));
+    }
+}
+
+fn is_pages_job(name: &str, node: &Node) -> bool {
+    match node.get("pages") {
+        Some(pages) if !pages.is_blank() => true,
+        Some(pages) => name == "pages" && pages.as_bool() != Some(false),
+        None => name == "pages",
+    }
+}
+
+/// Checks that need the values of several keywords.
+fn composed_checks(checks: &mut Checks<'_>, entry: &JobEntry, node: &Node) {
+    let dependencies = entry.dependencies.as_deref().unwrap_or_default();
+    if !dependencies.is_empty()
+        && let Some(needs) = entry.needs.as_ref().filter(|needs| !needs.is_empty())
+    {
+        let span = node.get("dependencies").unwrap_or(node).span;
+        if needs.jobs.is_empty() {
+            checks.fail(
+                "needs",
+                "corresponding to dependencies must be from the same pipeline",
+                span,
+            );
+        } else {
+            let missing: Vec<&str> = dependencies
+                .iter()
+                .map(|(name, _)| name.as_str())
+                .filter(|name| !needs.jobs.iter().any(|need| need.name == *name))
+                .collect();
+            if !missing.is_empty() {
+                let text = format!("the {} should be part of needs", missing.join(", "));
+                checks.fail("dependencies", text, span);
+            }
+        }
+    }
+    if let Some(inputs) = node.get_some("inputs").filter(|inputs| inputs.is_mapping()) {
+        if inputs.as_mapping().is_some_and(|mapping| mapping.len() > 50) {
+            checks.fail("inputs", "has too many entries (maximum 50)", inputs.span);
+        } else if !entry.definition.inputs.is_empty() {
+            input_values(checks, inputs);
+        }
+    }
+}
+
+/// The defaults of job inputs must fit their own rules.
+fn input_values(checks: &mut Checks<'_>, inputs: &Node) {
+    let wrap = |key: &str, node: Node| {
+        let mut mapping = Mapping::new();
+        mapping.insert(key, inputs.span, node);
+        Node::mapping(mapping, inputs.span)
+    };
+    let header = wrap("spec", wrap("inputs", inputs.clone()));
+    let errors = match Header::parse(&header) {
+        Ok(header) => header.resolve(&indexmap::IndexMap::new()).err().unwrap_or_default(),
+        Err(_) => return,
+    };
+    for error in errors {
+        checks.fail("inputs", error.message.replacen(" input:", ":", 1), error.span);
+    }
+}
+
+/// Remarks that stop nothing.
+fn warn(entry: &JobEntry, at: &str, node: &Node, around: &Surroundings<'_>, warnings: &mut Vec<Finding>) {
+    let last = entry.rules.as_ref().and_then(|rules| rules.last());
+    if let Some(last) = last.filter(|last| last.is_catch_all && !around.workflow_has_rules) {
+        let text = format!(
+            "{at} may allow multiple pipelines to run for a single action due to `rules:when` clause with no \
+             `workflow:rules` - read more: https://docs.gitlab.com/ee/ci/jobs/job_troubleshooting.html#job-may-allow-\
+             multiple-pipelines-to-run-for-a-single-action-warning"
+        );
+        warnings.push(Finding::new(text, last.span));
+    }
+    let mapping = node.as_mapping().into_iter().flat_map(Mapping::iter);
+    for (key, written) in mapping.filter(|(key, _)| key.as_text().is_some_and(|key| PAID_KEYS.contains(&key))) {
+        let end = match key.as_text() {
+            Some("dast_configuration") => "it is ignored",
+            _ => "the job fails instead of running without it",
+        };
+        let text = format!("{at} `{key}` is a keyword of GitLab's paid tiers that Tripline does not have: {end}");
+        warnings.push(Finding::new(text, written.key_span));
+    }
+}
+
+/// Reads the keywords of a job whose own checks passed.
+struct Inner<'a> {
+    node: &'a Node,
+    at: &'a str,
+    around: &'a Surroundings<'a>,
+    inherits: Inherit,
+    found: Vec<Finding>,
+}
+
+impl Inner<'_> {
+    /// The job's own keyword.
+    fn own<T>(&mut self, key: &str, check: impl FnOnce(&Node, &str) -> Checked<T>) -> Option<T> {
+        let written = self.node.get_some(key)?;
+        check(written, &format!("{}:{key}", self.at)).take(&mut self.found)
+    }
+
+    /// The job's own keyword, or that of `default`.
+    fn inherited<T: Clone>(
+        &mut self,
+        key: &str,
+        default: Option<&Checked<T>>,
+        check: impl FnOnce(&Node, &str) -> Checked<T>,
+    ) -> Option<T> {
+        if self.node.get_some(key).is_some() {
+            return self.own(key, check);
+        }
+        default
+            .filter(|_| self.inherits.includes(key))
+            .and_then(|default| default.clone().take(&mut self.found))
+    }
+
+    /// Keywords of jobs and bridges, in GitLab's order.
+    fn common(&mut self, entry: &mut JobEntry) {
+        let defaults = self.around.defaults;
+        // `inherit` is read first because the others depend on it; its messages come in their place.
+        let inherit_check = self
+            .node
+            .get_some("inherit")
+            .map(|written| small::inherit(written, &format!("{}:inherit", self.at), &default::KEYS));
+        let (of_defaults, of_variables) = match &inherit_check {
+            Some(checked) => checked.value.clone().unwrap_or((Inherit::None, Inherit::All)),
+            None => (Inherit::All, Inherit::All),
+        };
+        self.inherits = of_defaults;
+        entry.definition.inherit_variables = of_variables;
+        if let Some(stage) = self.own("stage", small::text) {
+            entry.stage = stage;
+            entry.stage_span = self.node.get("stage").map_or(entry.span, |node| node.span);
+        }
+        entry.only = self.own("only", |node, at| policy(node, at, true));
+        entry.except = self.own("except", |node, at| policy(node, at, false));
+        entry.rules = self.own("rules", |node, at| rules(node, at, RulesOf::Job));
+        if entry.only.is_none() && self.node.get("rules").is_none() && !self.around.workflow_has_rules {
+            entry.only = Some(Policy::default_only());
+        }
+        entry.variables = self.own("variables", variables::job).unwrap_or_default();
+        self.found
+            .extend(inherit_check.into_iter().flat_map(|checked| checked.found));
+        entry.definition.environment = self.own("environment", environment::environment);
+        entry.interruptible = self.inherited("interruptible", defaults.interruptible.as_ref(), small::boolean);
+        entry.definition.resource_group = super::checks::text_of(self.node, "resource_group");
+    }
+
+    /// Keywords of a bridge; says whether `trigger` is written.
+    fn bridge(&mut self, entry: &mut JobEntry) -> bool {
+        let TriggerEntry { trigger, jobs } = self.own("trigger", trigger).unwrap_or_default();
+        entry.definition.trigger = Some(trigger);
+        entry.trigger_jobs = jobs;
+        entry.needs = self.own("needs", |node, at| needs(node, at, NeedsOf::Bridge));
+        entry.parallel = self.own("parallel", |node, at| parallel(node, at, false));
+        if let Some(allow) = self.node.get_some("allow_failure").and_then(Node::as_bool) {
+            entry.allow_failure = allow;
+        }
+        self.node.get_some("trigger").is_some()
+    }
+
+    /// Keywords of a job, in GitLab's order. (Always true: a job needs no trigger.)
+    fn job(&mut self, entry: &mut JobEntry) -> bool {
+        let defaults = self.around.defaults;
+        let place = self.at;
+        let definition = &mut entry.definition;
+        definition.before_script = self
+            .inherited("before_script", defaults.before_script.as_ref(), script::commands)
+            .unwrap_or_default();
+        definition.script = self.own("script", script::commands).unwrap_or_default();
+        definition.after_script = self
+            .inherited("after_script", defaults.after_script.as_ref(), script::commands)
+            .unwrap_or_default();
+        definition.pre_get_sources_script = self
+            .inherited("hooks", defaults.hooks.as_ref(), script::hooks)
+            .unwrap_or_default();
+        definition.caches = self
+            .inherited("cache", defaults.caches.as_ref(), |node, _| cache::caches(node, place))
+            .unwrap_or_default();
+        definition.image = self.inherited("image", defaults.image.as_ref(), image::image);
+        definition.services = self
+            .inherited("services", defaults.services.as_ref(), image::services)
+            .unwrap_or_default();
+        // `default:timeout` is checked with the job but has no effect (ci-yaml.md 3.4).
+        let timeout = self.inherited("timeout", defaults.timeout.as_ref(), small::timeout);
+        definition.timeout_seconds = timeout.filter(|_| self.node.get_some("timeout").is_some());
+        definition.retry = self.inherited("retry", defaults.retry.as_ref(), |node, _| small::retry(node));
+        definition.tags = self
+            .inherited("tags", defaults.tags.as_ref(), small::tags)
+            .unwrap_or_default();
+        if let Some((artifacts, reports)) =
+            self.inherited("artifacts", defaults.artifacts.as_ref(), artifacts::artifacts)
+        {
+            definition.artifacts = Some(artifacts);
+            definition.reports = reports;
+        }
+        entry.needs = self.own("needs", |node, at| needs(node, at, NeedsOf::Job));
+        definition.coverage = self.own("coverage", small::coverage);
+        definition.release = self.own("release", release::release);
+        entry.parallel = self.own("parallel", |node, at| parallel(node, at, true));
+        if let Some((allow, codes)) = self.own("allow_failure", small::allow_failure) {
+            entry.allow_failure = allow;
+            definition.allow_failure_exit_codes = codes.unwrap_or_default();
+        }
+        definition.id_tokens = self
+            .inherited("id_tokens", defaults.id_tokens.as_ref(), small::id_tokens)
+            .unwrap_or_default();
+        let publish = self.own("publish", small::text);
+        let pages = self.own("pages", small::pages).flatten();
+        definition.inputs = self.own("inputs", small::job_inputs).unwrap_or_default();
+        entry.dependencies = self.node.get_some("dependencies").map(|list| {
+            list.as_sequence()
+                .into_iter()
+                .flatten()
+                .map(|item| (item.to_text(), item.span))
+                .collect()
+        });
+        definition.manual_confirmation = super::checks::text_of(self.node, "manual_confirmation");
+        definition.run = self.node.get_some("run").map(|steps| steps.to_json().to_string());
+        definition.secrets = self.secrets();
+        let both = pages.as_ref().is_some_and(|pages| pages.publish.is_some());
+        entry.publishes_twice = publish.is_some() && both;
+        if is_pages_job(&entry.name, self.node) {
+            publish_pages(&mut entry.definition, publish, pages);
+        }
+        true
+    }
+
+    /// Names under `secrets`, and what else a job must not run without.
+    fn secrets(&self) -> Vec<String> {
+        let mut names: Vec<String> = match self.node.get_some("secrets") {
+            Some(node) => match node.as_mapping() {
+                Some(mapping) => mapping.keys().map(ToString::to_string).collect(),
+                None => texts(node),
+            },
+            None => Vec::new(),
+        };
+        let identity = self.node.get_some("identity").is_some()
+            || self.around.defaults.identity && self.inherits.includes("identity");
+        if identity {
+            names.push("identity".to_owned());
+        }
+        names
+    }
+}
+
+/// The published folder joins the artifacts.
+fn publish_pages(definition: &mut JobDefinition, publish: Option<String>, pages: Option<Pages>) {
+    let mut pages = pages.unwrap_or_default();
+    let folder = pages.publish.take().or(publish).unwrap_or_else(|| "public".to_owned());
+    let artifacts = definition.artifacts.get_or_insert_default();
+    if !artifacts.paths.contains(&folder) {
+        artifacts.paths.push(folder.clone());
+    }
+    pages.publish = Some(folder);
+    definition.pages = Some(pages);
+}
