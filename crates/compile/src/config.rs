@@ -32,7 +32,6 @@ pub struct Config {
     pub(crate) variables: Vec<RootVariable>,
     /// By stage, then in the order of the file.
     pub(crate) jobs: Vec<ConfigJob>,
-    pub(crate) by_name: HashMap<Arc<str>, usize>,
     /// Names of the files, for people.
     pub(crate) files: Vec<String>,
 }
@@ -137,17 +136,11 @@ impl Config {
             .map(|job| config_job(job, &stages, &root, &files, &mut shared))
             .collect();
         jobs.sort_by_key(|job| job.stage_index);
-        let by_name = jobs
-            .iter()
-            .enumerate()
-            .map(|(at, job)| (Arc::from(job.definition.name.as_str()), at))
-            .collect();
         Config {
             stages,
             workflow,
             variables,
             jobs,
-            by_name,
             files,
         }
     }

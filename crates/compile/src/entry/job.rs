@@ -67,7 +67,6 @@ pub(crate) struct JobEntry {
     pub(crate) stage_span: Span,
     /// Everything that needs no expansion; name, stage and variables are filled in later.
     pub(crate) definition: JobDefinition,
-    pub(crate) is_bridge: bool,
     pub(crate) when: Option<When>,
     pub(crate) start_in_seconds: Option<i64>,
     pub(crate) allow_failure: bool,
@@ -137,7 +136,7 @@ pub(crate) fn job(
     } else {
         job_checks(&mut checks, &name, node);
     }
-    let mut entry = new_entry(name, key_span, node, is_bridge);
+    let mut entry = new_entry(name, key_span, node);
     let mut inner = Inner {
         node,
         at: &at,
@@ -171,7 +170,7 @@ pub(crate) fn job(
     checks.done(Some(entry))
 }
 
-fn new_entry(name: String, span: Span, node: &Node, is_bridge: bool) -> JobEntry {
+fn new_entry(name: String, span: Span, node: &Node) -> JobEntry {
     let when = node
         .get_some("when")
         .and_then(Node::as_str)
@@ -182,7 +181,6 @@ fn new_entry(name: String, span: Span, node: &Node, is_bridge: bool) -> JobEntry
         stage: "test".to_owned(),
         stage_span: span,
         definition: JobDefinition::default(),
-        is_bridge,
         when,
         start_in_seconds: node.get_some("start_in").and_then(small::seconds),
         allow_failure: when == Some(When::Manual),

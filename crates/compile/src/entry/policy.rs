@@ -2,7 +2,7 @@
 
 use crate::expression::Expression;
 use crate::regex::Pattern;
-use crate::yaml::{Node, Span, Value};
+use crate::yaml::{Node, Value};
 
 use super::checks::{Checked, Checks, regex_is_valid, texts};
 
@@ -13,7 +13,6 @@ pub(crate) struct Policy {
     pub(crate) variables: Option<Vec<Expression>>,
     pub(crate) changes: Option<Vec<String>>,
     pub(crate) kubernetes: bool,
-    pub(crate) span: Span,
     /// Whether the file has it, or it is the default.
     pub(crate) written: bool,
 }
@@ -61,7 +60,6 @@ pub(crate) fn policy(node: &Node, at: &str, is_only: bool) -> Checked<Policy> {
     const REFS: &str = "should be an array of strings or regular expressions using re2 syntax";
     let mut checks = Checks::new(node, at);
     let mut policy = Policy {
-        span: node.span,
         written: true,
         ..Policy::default()
     };

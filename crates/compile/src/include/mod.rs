@@ -165,25 +165,6 @@ impl<'a> Reader<'a> {
         header: &Header,
         place: &Place,
     ) -> Result<Node, InputError> {
-        let asked = |field: &str| header.component.iter().any(|name| name == field);
-        let component = place.component.as_ref().map(|known| Component {
-            name: if asked("name") {
-                known.name.clone()
-            } else {
-                String::new()
-            },
-            version: if asked("version") {
-                known.version.clone()
-            } else {
-                String::new()
-            },
-            sha: if asked("sha") { known.sha.clone() } else { String::new() },
-            reference: if asked("reference") {
-                known.reference.clone()
-            } else {
-                String::new()
-            },
-        });
         let variables = |name: &str| {
             let variable = self.variable(name, place)?;
             Some(IncludeVariable {
@@ -193,7 +174,8 @@ impl<'a> Reader<'a> {
         };
         let context = inputs::Context {
             inputs: values,
-            component: component.as_ref(),
+            component: place.component.as_ref(),
+            component_fields: &header.component,
             variables: &variables,
         };
         inputs::interpolate(content, &context)

@@ -396,7 +396,7 @@ impl<'a> Scope<'_, 'a> {
 /// The names a text refers to.
 fn names_in(text: &str) -> Vec<String> {
     let names = RefCell::new(Vec::new());
-    expand(text, Undefined::Keep, &|name| {
+    _ = expand(text, Undefined::Keep, &|name| {
         names.borrow_mut().push(name.to_owned());
         None
     });
