@@ -16,15 +16,20 @@ pub(crate) struct Tally {
     pub(crate) failed: usize,
 }
 
-/// A folder of `DIR` and the function that runs it.
-type Suite = (&'static str, fn(&Path) -> Result<Tally>);
+/// A folder of `DIR` and the function that runs it; the flag asks for more words.
+type Suite = (&'static str, fn(&Path, bool) -> Result<Tally>);
 
-const SUITES: &[Suite] = &[("oracle", crate::conformance_composite::run)];
+const SUITES: &[Suite] = &[
+    ("oracle", |folder, _| crate::conformance_composite::run(folder)),
+    ("oracle", crate::conformance_oracle::run),
+];
 
 /// Runs every suite whose folder is there.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
-    let [dir] = arguments else {
-        return Err("expected one argument: the folder with the suites".to_owned());
+    let (flags, folders): (Vec<&String>, Vec<&String>) = arguments.iter().partition(|word| word.starts_with("--"));
+    let verbose = flags.iter().any(|flag| *flag == "--verbose");
+    let ([dir], true) = (&folders[..], flags.len() == usize::from(verbose)) else {
+        return Err("expected the folder with the suites, and maybe `--verbose`".to_owned());
     };
     let mut total = Tally::default();
     for (folder, suite) in SUITES {
@@ -33,7 +38,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
             println!("conformance: no folder `{}`, left out", path.display());
             continue;
         }
-        let tally = suite(&path)?;
+        let tally = suite(&path, verbose)?;
         println!(
             "conformance: {folder}: {} passed, {} failed",
             tally.passed, tally.failed

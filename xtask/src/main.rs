@@ -11,6 +11,8 @@ mod ci;
 mod conformance;
 #[cfg(feature = "conformance")]
 mod conformance_composite;
+#[cfg(feature = "conformance")]
+mod conformance_oracle;
 mod process;
 mod services;
 mod test;
@@ -50,7 +52,7 @@ const CHORES: &[Chore] = &[
     ),
     (
         "conformance",
-        "recorded behavior of GitLab against ours: `conformance DIR`",
+        "recorded behavior of GitLab against ours: `conformance DIR [--verbose]`",
         run_conformance,
     ),
 ];

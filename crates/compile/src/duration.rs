@@ -43,7 +43,11 @@ pub enum Expiry {
 /// As [`parse`], or `never`.
 #[must_use]
 pub fn parse_expiry(text: &str) -> Option<Expiry> {
-    if text.eq_ignore_ascii_case("never") { Some(Expiry::Never) } else { parse(text).map(Expiry::After) }
+    if text.eq_ignore_ascii_case("never") {
+        Some(Expiry::Never)
+    } else {
+        parse(text).map(Expiry::After)
+    }
 }
 
 /// Something in the text that counts.
@@ -86,8 +90,11 @@ fn spell_out_colons(text: &str) -> Option<String> {
     if fields.len() > UNITS.len() {
         return None;
     }
-    let spelled: Vec<String> =
-        fields.iter().zip(UNITS[..fields.len()].iter().rev()).map(|(field, unit)| format!("{field} {unit}")).collect();
+    let spelled: Vec<String> = fields
+        .iter()
+        .zip(UNITS[..fields.len()].iter().rev())
+        .map(|(field, unit)| format!("{field} {unit}"))
+        .collect();
     Some(spelled.join(" "))
 }
 

@@ -22,7 +22,10 @@ impl Glob {
     /// Prepares a pattern.
     #[must_use]
     pub fn new(pattern: &str) -> Glob {
-        let mut budget = Budget { alternatives: MAX_ALTERNATIVES, bytes: MAX_EXPANDED_BYTES };
+        let mut budget = Budget {
+            alternatives: MAX_ALTERNATIVES,
+            bytes: MAX_EXPANDED_BYTES,
+        };
         let mut alternatives = Vec::new();
         expand_braces(pattern.to_owned(), &mut alternatives, &mut budget);
         Glob { alternatives }
@@ -31,7 +34,9 @@ impl Glob {
     /// Whether the whole path matches.
     #[must_use]
     pub fn matches(&self, path: &str) -> bool {
-        self.alternatives.iter().any(|pattern| matches_pathname(pattern.as_bytes(), path.as_bytes()))
+        self.alternatives
+            .iter()
+            .any(|pattern| matches_pathname(pattern.as_bytes(), path.as_bytes()))
     }
 }
 
@@ -41,15 +46,24 @@ pub fn changed<P: AsRef<str>, F: AsRef<str>>(patterns: &[P], paths: &[F]) -> boo
     if patterns.len().saturating_mul(paths.len()) > MAX_COMPARISONS {
         return true;
     }
-    patterns.iter().any(|pattern| any_matches(pattern.as_ref(), paths.iter().map(AsRef::as_ref)))
+    patterns
+        .iter()
+        .any(|pattern| any_matches(pattern.as_ref(), paths.iter().map(AsRef::as_ref)))
 }
 
 /// Whether any pattern exists among `paths`, sorted bytewise (rules-and-variables.md 2.4, after expansion).
 #[must_use]
 pub fn exists<P: AsRef<str>>(patterns: &[P], paths: &[String]) -> bool {
     let patterns: Vec<&str> = patterns.iter().map(AsRef::as_ref).collect();
-    let root_only = patterns.iter().all(|pattern| !pattern.contains('/') && !pattern.contains("**"));
-    let visible = || paths.iter().map(String::as_str).filter(|path| !root_only || !path.contains('/'));
+    let root_only = patterns
+        .iter()
+        .all(|pattern| !pattern.contains('/') && !pattern.contains("**"));
+    let visible = || {
+        paths
+            .iter()
+            .map(String::as_str)
+            .filter(|path| !root_only || !path.contains('/'))
+    };
 
     let (exact, wild): (Vec<&str>, Vec<&str>) = patterns.iter().partition(|pattern| is_exact(pattern));
     if exact.iter().any(|pattern| exact_exists(pattern, paths)) {
@@ -78,7 +92,13 @@ fn is_exact(pattern: &str) -> bool {
 /// A path, or with a slash at the end a folder that has something in it.
 fn exact_exists(pattern: &str, paths: &[String]) -> bool {
     let at = paths.partition_point(|path| path.as_str() < pattern);
-    paths.get(at).is_some_and(|path| if pattern.ends_with('/') { path.starts_with(pattern) } else { path == pattern })
+    paths.get(at).is_some_and(|path| {
+        if pattern.ends_with('/') {
+            path.starts_with(pattern)
+        } else {
+            path == pattern
+        }
+    })
 }
 
 /// `.ext` of `**/*.ext`: GitLab takes a short cut for these, and it is wider than the pattern.
@@ -196,7 +216,9 @@ fn matches_pathname(pattern: &[u8], path: &[u8]) -> bool {
                 _ => {}
             }
         }
-        let Some((retry_pattern, retry_path)) = retry else { return false };
+        let Some((retry_pattern, retry_path)) = retry else {
+            return false;
+        };
         let next = segment_end(path, retry_path);
         if next == path.len() {
             return false;
@@ -208,7 +230,10 @@ fn matches_pathname(pattern: &[u8], path: &[u8]) -> bool {
 }
 
 fn segment_end(path: &[u8], from: usize) -> usize {
-    path[from..].iter().position(|byte| *byte == b'/').map_or(path.len(), |slash| from + slash)
+    path[from..]
+        .iter()
+        .position(|byte| *byte == b'/')
+        .map_or(path.len(), |slash| from + slash)
 }
 
 /// Matches up to the next slash or the end of both; leaves the cursors where it stopped.
@@ -263,7 +288,9 @@ fn matches_segment(pattern: &[u8], p: &mut usize, path: &[u8], s: &mut usize) ->
             }
         }
         // Let the last star take one more character.
-        let Some((retry_pattern, retry_path)) = retry else { return false };
+        let Some((retry_pattern, retry_path)) = retry else {
+            return false;
+        };
         *p = retry_pattern;
         *s = retry_path + char_bytes(path, retry_path);
         retry = Some((*p, *s));
@@ -271,7 +298,11 @@ fn matches_segment(pattern: &[u8], p: &mut usize, path: &[u8], s: &mut usize) ->
 }
 
 fn unescaped(pattern: &[u8], at: usize) -> usize {
-    if pattern.get(at) == Some(&b'\\') && at + 1 < pattern.len() { at + 1 } else { at }
+    if pattern.get(at) == Some(&b'\\') && at + 1 < pattern.len() {
+        at + 1
+    } else {
+        at
+    }
 }
 
 /// Length of the UTF-8 character at `at`.

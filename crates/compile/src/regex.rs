@@ -48,12 +48,19 @@ impl Pattern {
         if source.len() > MAX_SOURCE_BYTES {
             return Err(RegexError::new("pattern too large"));
         }
-        let source = if flags.is_empty() { source.to_owned() } else { format!("(?{flags}){source}") };
+        let source = if flags.is_empty() {
+            source.to_owned()
+        } else {
+            format!("(?{flags}){source}")
+        };
         let regex = ::regex::RegexBuilder::new(&translate::translate(&source)?)
             .size_limit(SIZE_LIMIT)
             .build()
             .map_err(|error| RegexError::new(error.to_string()))?;
-        Ok(Pattern { regex, source: source.into() })
+        Ok(Pattern {
+            regex,
+            source: source.into(),
+        })
     }
 
     /// Compiles `/source/flags`; `None` when no line of the text has that form. `\/` stands for `/`.
@@ -108,14 +115,21 @@ pub fn is_delimited(text: &str) -> bool {
 
 /// The text with `/` for `\/`; done before the form is looked for, as GitLab does it.
 fn unescape(text: &str) -> Cow<'_, str> {
-    if text.contains("\\/") { Cow::Owned(text.replace("\\/", "/")) } else { Cow::Borrowed(text) }
+    if text.contains("\\/") {
+        Cow::Owned(text.replace("\\/", "/"))
+    } else {
+        Cow::Borrowed(text)
+    }
 }
 
 /// Source and flags of the first line of that form. (Ruby's anchors are those of lines.)
 fn split_delimited(text: &str) -> Option<(&str, &str)> {
     text.split('\n').find_map(|line| {
         let (source, flags) = line.strip_prefix('/')?.rsplit_once('/')?;
-        flags.bytes().all(|flag| matches!(flag, b'i' | b's' | b'm' | b'U')).then_some((source, flags))
+        flags
+            .bytes()
+            .all(|flag| matches!(flag, b'i' | b's' | b'm' | b'U'))
+            .then_some((source, flags))
     })
 }
 

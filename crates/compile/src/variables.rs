@@ -49,7 +49,11 @@ pub struct Cycle {
 }
 
 fn list(circles: &[Vec<String>]) -> String {
-    circles.iter().map(|keys| format!("{keys:?}")).collect::<Vec<_>>().join(", ")
+    circles
+        .iter()
+        .map(|keys| format!("{keys:?}"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// Whether the text may refer to a variable at all.
@@ -60,7 +64,23 @@ pub fn has_reference(text: &str) -> bool {
 
 /// The names that a text refers to, in order; a name may come twice.
 pub fn references(text: &str) -> impl Iterator<Item = &str> {
-    Pieces { rest: text, keep_doubled: true }.filter_map(|piece| match piece {
+    Pieces {
+        rest: text,
+        keep_doubled: true,
+    }
+    .filter_map(|piece| match piece {
+        Piece::Reference { key, .. } => Some(key),
+        Piece::Text(_) => None,
+    })
+}
+
+/// As [`references`], as [`expand`] sees them: `$$A` refers to `A`.
+pub fn single_references(text: &str) -> impl Iterator<Item = &str> {
+    Pieces {
+        rest: text,
+        keep_doubled: false,
+    }
+    .filter_map(|piece| match piece {
         Piece::Reference { key, .. } => Some(key),
         Piece::Text(_) => None,
     })
@@ -68,16 +88,15 @@ pub fn references(text: &str) -> impl Iterator<Item = &str> {
 
 /// Expands references once (E1, E2). The look-up answers for names only.
 #[must_use]
-pub fn expand<'t>(
-    text: &'t str,
-    undefined: Undefined,
-    lookup: &dyn Fn(&str) -> Option<Cow<'t, str>>,
-) -> Cow<'t, str> {
+pub fn expand<'t>(text: &'t str, undefined: Undefined, lookup: &dyn Fn(&str) -> Option<Cow<'t, str>>) -> Cow<'t, str> {
     if !has_reference(text) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len());
-    for piece in (Pieces { rest: text, keep_doubled: false }) {
+    for piece in (Pieces {
+        rest: text,
+        keep_doubled: false,
+    }) {
         match piece {
             Piece::Text(text) => out.push_str(text),
             Piece::Reference { key, written } => match lookup(key) {
@@ -106,7 +125,9 @@ pub fn expand_all<'a>(variables: &[Definition<'a>], purpose: Purpose) -> Result<
         let variable = &variables[index];
         let mut done = variable.clone();
         if !variable.raw && has_reference(&variable.value) {
-            done.value = Cow::Owned(expand_value(&variable.value, purpose, |key| placed.get(key).map(|at| &expanded[*at])));
+            done.value = Cow::Owned(expand_value(&variable.value, purpose, |key| {
+                placed.get(key).map(|at| &expanded[*at])
+            }));
         }
         placed.insert(variable.key.clone(), expanded.len());
         expanded.push(done);
@@ -120,7 +141,10 @@ fn expand_value<'e, 'a: 'e>(
     find: impl Fn(&str) -> Option<&'e Definition<'a>>,
 ) -> String {
     let mut out = String::with_capacity(value.len());
-    for piece in (Pieces { rest: value, keep_doubled: true }) {
+    for piece in (Pieces {
+        rest: value,
+        keep_doubled: true,
+    }) {
         let text = match piece {
             Piece::Text(text) => text,
             Piece::Reference { key, written } => match (find(key), purpose) {
@@ -168,8 +192,14 @@ impl<'t> Iterator for Pieces<'t> {
         }
         // What stands here is text: take it up to the next sign that may begin a reference.
         let doubled = self.keep_doubled && (self.rest.starts_with("$$") || self.rest.starts_with("%%"));
-        let first = if doubled { 2 } else { self.rest.chars().next().map_or(0, char::len_utf8) };
-        let end = self.rest[first..].find(['$', '%']).map_or(self.rest.len(), |sign| first + sign);
+        let first = if doubled {
+            2
+        } else {
+            self.rest.chars().next().map_or(0, char::len_utf8)
+        };
+        let end = self.rest[first..]
+            .find(['$', '%'])
+            .map_or(self.rest.len(), |sign| first + sign);
         let (text, rest) = self.rest.split_at(end);
         self.rest = rest;
         Some(Piece::Text(text))
@@ -180,7 +210,13 @@ impl<'t> Iterator for Pieces<'t> {
 fn reference(text: &str) -> Option<(&str, usize)> {
     let name = |text: &'_ str| {
         let starts = text.starts_with(|c: char| c == '_' || c.is_ascii_alphabetic());
-        if starts { text.bytes().take_while(|byte| *byte == b'_' || byte.is_ascii_alphanumeric()).count() } else { 0 }
+        if starts {
+            text.bytes()
+                .take_while(|byte| *byte == b'_' || byte.is_ascii_alphanumeric())
+                .count()
+        } else {
+            0
+        }
     };
     let (open, close) = match text.as_bytes() {
         [b'$', b'{', ..] => (2, "}"),
@@ -220,9 +256,18 @@ mod sort {
             .components
             .iter()
             .filter(|component| component.len() > 1)
-            .map(|component| component.iter().map(|index| variables[*index].key.to_string()).collect())
+            .map(|component| {
+                component
+                    .iter()
+                    .map(|index| variables[*index].key.to_string())
+                    .collect()
+            })
             .collect();
-        if circles.is_empty() { Ok(search.components.into_iter().flatten().collect()) } else { Err(Cycle { circles }) }
+        if circles.is_empty() {
+            Ok(search.components.into_iter().flatten().collect())
+        } else {
+            Err(Cycle { circles })
+        }
     }
 
     /// For each variable the places of those that its value names, all of a name.
@@ -293,7 +338,11 @@ mod sort {
             if self.index[node] != Some(self.low[node]) {
                 return;
             }
-            let start = self.stack.iter().rposition(|on_stack| *on_stack == node).unwrap_or_default();
+            let start = self
+                .stack
+                .iter()
+                .rposition(|on_stack| *on_stack == node)
+                .unwrap_or_default();
             let component = self.stack.split_off(start);
             for member in &component {
                 self.on_stack[*member] = false;

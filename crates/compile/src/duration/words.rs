@@ -98,7 +98,8 @@ fn squeeze(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut at = 0;
     while at < chars.len() {
-        let hyphen = matches!(chars[at..], [before, '-', after, ..] if !before.is_ascii_digit() && !after.is_ascii_digit());
+        let hyphen =
+            matches!(chars[at..], [before, '-', after, ..] if !before.is_ascii_digit() && !after.is_ascii_digit());
         if chars[at] == ' ' {
             out.push(' ');
             at += chars[at..].iter().take_while(|c| **c == ' ').count();
@@ -159,11 +160,15 @@ fn add_fractions(text: &mut String) {
     let mut from = 0;
     while let Some(slash) = text[from..].find('/').map(|found| from + found) {
         from = slash + 1;
-        let Some((start, whole, numerator)) = before_slash(&text[..slash]) else { continue };
+        let Some((start, whole, numerator)) = before_slash(&text[..slash]) else {
+            continue;
+        };
         let after = text[slash + 1..].trim_start();
         let denominator_at = text.len() - after.len();
         let digits = after.bytes().take_while(u8::is_ascii_digit).count();
-        let Ok(denominator) = after[..digits].parse::<f64>() else { continue };
+        let Ok(denominator) = after[..digits].parse::<f64>() else {
+            continue;
+        };
         let mut sum = String::new();
         _ = write!(sum, "{:?}", whole + numerator / denominator);
         text.replace_range(start..denominator_at + digits, &sum);
@@ -230,7 +235,9 @@ fn add_neighbors(text: &mut String) {
         let Some(rest) = rest.strip_prefix(MARK) else { continue };
         let second = digits_at(rest, 0);
         let ends = !rest[second.len()..].starts_with(is_word_char);
-        let (Ok(a), Ok(b), true) = (first.parse::<u128>(), second.parse::<u128>(), ends) else { continue };
+        let (Ok(a), Ok(b), true) = (first.parse::<u128>(), second.parse::<u128>(), ends) else {
+            continue;
+        };
         let end = text.len() - rest.len() + second.len();
         if joiner.len() > 1 || first.len() > second.len() {
             let sum = format!("{MARK}{}", a.saturating_add(b));

@@ -28,18 +28,21 @@ pub(super) enum Value<'a> {
 pub(super) type Record = RefCell<Vec<(String, Option<String>)>>;
 
 /// Evaluates; the error is one that GitLab would raise while evaluating.
-pub(super) fn evaluate<'a>(
-    tree: &'a Tree,
+pub(super) fn evaluate<'e, 'a: 'e>(
+    tree: &'e Tree,
     scope: &Scope<'a>,
     record: Option<&Record>,
-) -> Result<Value<'a>, ExpressionError> {
+) -> Result<Value<'e>, ExpressionError> {
     Ok(match tree {
         Tree::Null => Value::Nil,
         Tree::Bool(value) => Value::Bool(*value),
         Tree::Text(text) => Value::Text(Cow::Borrowed(text)),
         Tree::Regex(pattern) => Value::Regex(pattern),
         Tree::Variable(name) => variable(name, scope, record),
-        Tree::Input(name) => scope.input.and_then(|lookup| lookup(name)).map_or(Value::Nil, Value::from_node),
+        Tree::Input(name) => scope
+            .input
+            .and_then(|lookup| lookup(name))
+            .map_or(Value::Nil, Value::from_node),
         Tree::Not(operand) => Value::Bool(!evaluate(operand, scope, record)?.is_present()),
         Tree::Binary(operator, operands) => binary(*operator, operands, scope, record)?,
     })
@@ -56,12 +59,12 @@ fn variable<'a>(name: &str, scope: &Scope<'a>, record: Option<&Record>) -> Value
     value.map_or(Value::Nil, Value::Text)
 }
 
-fn binary<'a>(
+fn binary<'e, 'a: 'e>(
     operator: Binary,
-    operands: &'a (Tree, Tree),
+    operands: &'e (Tree, Tree),
     scope: &Scope<'a>,
     record: Option<&Record>,
-) -> Result<Value<'a>, ExpressionError> {
+) -> Result<Value<'e>, ExpressionError> {
     let left = evaluate(&operands.0, scope, record)?;
     match operator {
         Binary::And if !left.is_truthy() => return Ok(left),

@@ -91,7 +91,9 @@ fn operator(text: &str) -> Option<(Token<'_>, &str)> {
         ("||", Token::Binary(Binary::Or)),
         ("!", Token::Not),
     ];
-    OPERATORS.iter().find_map(|(sign, token)| Some((*token, text.strip_prefix(sign)?)))
+    OPERATORS
+        .iter()
+        .find_map(|(sign, token)| Some((*token, text.strip_prefix(sign)?)))
 }
 
 fn is_name(c: char) -> bool {
@@ -100,7 +102,8 @@ fn is_name(c: char) -> bool {
 
 /// The word, unless it goes on.
 fn word<'t>(text: &'t str, word: &str) -> Option<&'t str> {
-    text.strip_prefix(word).filter(|rest| !rest.starts_with(|c: char| c == '_' || c.is_alphanumeric()))
+    text.strip_prefix(word)
+        .filter(|rest| !rest.starts_with(|c: char| c == '_' || c.is_alphanumeric()))
 }
 
 fn variable(text: &str) -> Option<(Token<'_>, &str)> {
@@ -136,7 +139,10 @@ fn regex(text: &str) -> Option<(Token<'_>, &str)> {
         text[1..first_slash].chars().nth(1)?;
         first_slash
     };
-    let flags = bytes[end + 1..].iter().take_while(|flag| matches!(flag, b'i' | b's' | b'm' | b'U')).count();
+    let flags = bytes[end + 1..]
+        .iter()
+        .take_while(|flag| matches!(flag, b'i' | b's' | b'm' | b'U'))
+        .count();
     let (literal, rest) = text.split_at(end + 1 + flags);
     Some((Token::Regex(literal), rest))
 }

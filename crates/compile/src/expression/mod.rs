@@ -38,7 +38,9 @@ pub struct ExpressionError {
 
 impl ExpressionError {
     fn new(message: impl Into<String>) -> ExpressionError {
-        ExpressionError { message: message.into() }
+        ExpressionError {
+            message: message.into(),
+        }
     }
 }
 
@@ -71,7 +73,12 @@ impl Expression {
     /// [`ExpressionError`] when the text is not an expression.
     pub fn parse(text: &str) -> Result<Expression, ExpressionError> {
         let tree = parser::parse(lexer::tokens(text)?)?;
-        Ok(Expression { inner: Arc::new(Inner { text: text.to_owned(), tree }) })
+        Ok(Expression {
+            inner: Arc::new(Inner {
+                text: text.to_owned(),
+                tree,
+            }),
+        })
     }
 
     /// Whether GitLab accepts the text: it parses, and evaluates without variables.
@@ -83,7 +90,11 @@ impl Expression {
     /// Whether the expression evaluates without variables; the second half of [`Self::is_valid`].
     #[must_use]
     pub fn is_sound(&self) -> bool {
-        let scope = Scope { variable: &|_| None, input: None, regexes: None };
+        let scope = Scope {
+            variable: &|_| None,
+            input: None,
+            regexes: None,
+        };
         evaluate::evaluate(&self.inner.tree, &scope, None).is_ok()
     }
 
@@ -95,23 +106,29 @@ impl Expression {
 
     /// Whether the expression holds. An error while evaluating is false.
     #[must_use]
-    pub fn evaluate<'a>(&'a self, lookup: &'a dyn Fn(&str) -> Option<Cow<'a, str>>) -> bool {
-        self.evaluate_in(&Scope { variable: lookup, input: None, regexes: None })
+    pub fn evaluate<'a>(&self, lookup: &'a dyn Fn(&str) -> Option<Cow<'a, str>>) -> bool {
+        self.evaluate_in(&Scope {
+            variable: lookup,
+            input: None,
+            regexes: None,
+        })
     }
 
     /// Whether the expression holds, with inputs and a cache.
     #[must_use]
-    pub fn evaluate_in<'a>(&'a self, scope: &Scope<'a>) -> bool {
+    pub fn evaluate_in(&self, scope: &Scope<'_>) -> bool {
         evaluate::evaluate(&self.inner.tree, scope, None).is_ok_and(|value| value.is_present())
     }
 
     /// Evaluates and says which variables were looked at.
     #[must_use]
-    pub fn trace<'a>(&'a self, scope: &Scope<'a>) -> Trace {
+    pub fn trace(&self, scope: &Scope<'_>) -> Trace {
         let looked_at = RefCell::default();
-        let value =
-            evaluate::evaluate(&self.inner.tree, scope, Some(&looked_at)).is_ok_and(|value| value.is_present());
-        Trace { value, looked_at: looked_at.into_inner() }
+        let value = evaluate::evaluate(&self.inner.tree, scope, Some(&looked_at)).is_ok_and(|value| value.is_present());
+        Trace {
+            value,
+            looked_at: looked_at.into_inner(),
+        }
     }
 
     /// The names of all variables in the expression, in order; a name may come twice.

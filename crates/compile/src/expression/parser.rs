@@ -55,12 +55,16 @@ pub(super) fn parse(tokens: Vec<Token<'_>>) -> Result<Tree, ExpressionError> {
             }
             Token::Binary(operator) => {
                 let right = trees.pop();
-                let left = trees.pop().ok_or_else(|| ExpressionError::new("Invalid left operand"))?;
+                let left = trees
+                    .pop()
+                    .ok_or_else(|| ExpressionError::new("Invalid left operand"))?;
                 let right = right.ok_or_else(|| ExpressionError::new("Invalid right operand"))?;
                 Tree::Binary(operator, Box::new((left, right)))
             }
             Token::Open | Token::Close => {
-                return Err(ExpressionError::new("Unprocessable token found in parse tree: parenthesis_open"));
+                return Err(ExpressionError::new(
+                    "Unprocessable token found in parse tree: parenthesis_open",
+                ));
             }
             value => leaf(value)?,
         };

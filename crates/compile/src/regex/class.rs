@@ -73,7 +73,9 @@ fn character(text: &str) -> Result<(char, &str), RegexError> {
 
 /// `[:alpha:]` and `[:^alpha:]`.
 fn posix<'p>(text: &'p str, out: &mut String) -> Result<Option<&'p str>, RegexError> {
-    let Some((name, rest)) = text.strip_prefix("[:").and_then(|body| body.split_once(":]")) else { return Ok(None) };
+    let Some((name, rest)) = text.strip_prefix("[:").and_then(|body| body.split_once(":]")) else {
+        return Ok(None);
+    };
     if !POSIX.contains(&name.strip_prefix('^').unwrap_or(name)) {
         return Err(RegexError::new("invalid character class range"));
     }
@@ -162,7 +164,11 @@ fn hexadecimal(text: &str) -> Option<(char, &str)> {
 
 /// Up to three octal digits.
 fn octal(text: &str) -> Option<(char, &str)> {
-    let digits = text.bytes().take(3).take_while(|byte| matches!(byte, b'0'..=b'7')).count();
+    let digits = text
+        .bytes()
+        .take(3)
+        .take_while(|byte| matches!(byte, b'0'..=b'7'))
+        .count();
     let (digits, rest) = text.split_at(digits);
     Some((char::from_u32(u32::from_str_radix(digits, 8).ok()?)?, rest))
 }

@@ -13,8 +13,12 @@ const MAX_REPEAT: u32 = 1000;
 
 /// Translates a pattern.
 pub(super) fn translate(source: &str) -> Result<String, RegexError> {
-    let mut translator =
-        Translator { rest: source, out: String::with_capacity(source.len() + 16), groups: vec![Group::default()], names: Vec::new() };
+    let mut translator = Translator {
+        rest: source,
+        out: String::with_capacity(source.len() + 16),
+        groups: vec![Group::default()],
+        names: Vec::new(),
+    };
     while let Some(c) = translator.peek() {
         translator.item(c)?;
     }
@@ -108,7 +112,9 @@ impl<'p> Translator<'p> {
     }
 
     fn group(&mut self) -> &mut Group {
-        self.groups.last_mut().expect("the outermost group is never closed: close_group checks")
+        self.groups
+            .last_mut()
+            .expect("the outermost group is never closed: close_group checks")
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "ends the arms of `item`")]
@@ -169,7 +175,10 @@ impl<'p> Translator<'p> {
 
     /// A name is of no use to us: the group is opened without it, so that RE2's rules for names hold.
     fn open_named(&mut self) -> Result<(), RegexError> {
-        let (name, rest) = self.rest.split_once('>').ok_or_else(|| RegexError::new("invalid named capture group"))?;
+        let (name, rest) = self
+            .rest
+            .split_once('>')
+            .ok_or_else(|| RegexError::new("invalid named capture group"))?;
         let is_name = !name.is_empty() && name.chars().all(|c| c == '_' || c.is_ascii_alphanumeric());
         if !is_name || self.names.contains(&name) {
             return Err(RegexError::new("invalid named capture group"));
@@ -183,7 +192,10 @@ impl<'p> Translator<'p> {
 
     /// `(?i)`, `(?i-s:`, `(?:`.
     fn open_flags(&mut self) -> Result<(), RegexError> {
-        let end = self.rest.find([')', ':']).ok_or_else(|| RegexError::new("missing closing )"))?;
+        let end = self
+            .rest
+            .find([')', ':'])
+            .ok_or_else(|| RegexError::new("missing closing )"))?;
         let flags = &self.rest[..end];
         let (on, off) = flags.split_once('-').map_or((flags, None), |(on, off)| (on, Some(off)));
         let known = |flags: &str| flags.chars().all(|flag| matches!(flag, 'i' | 'm' | 's' | 'U'));

@@ -42,16 +42,35 @@ fn pick(documents: Vec<Parsed>, file: u32) -> Documents {
     let has_header = documents.len() > 1 && documents[0].root.get("spec").is_some();
     let mut documents = documents.into_iter();
     let Some(first) = documents.next() else {
-        let content = Node::mapping(Mapping::new(), Span { file, line: 1, column: 1 });
-        return Documents { header: None, content, duplicate_keys: Vec::new() };
+        let content = Node::mapping(
+            Mapping::new(),
+            Span {
+                file,
+                line: 1,
+                column: 1,
+            },
+        );
+        return Documents {
+            header: None,
+            content,
+            duplicate_keys: Vec::new(),
+        };
     };
     match documents.next_back() {
         Some(content) if has_header => {
             let mut duplicate_keys = first.duplicate_keys;
             duplicate_keys.extend(content.duplicate_keys);
-            Documents { header: Some(first.root), content: content.root, duplicate_keys }
+            Documents {
+                header: Some(first.root),
+                content: content.root,
+                duplicate_keys,
+            }
         }
-        _ => Documents { header: None, content: first.root, duplicate_keys: first.duplicate_keys },
+        _ => Documents {
+            header: None,
+            content: first.root,
+            duplicate_keys: first.duplicate_keys,
+        },
     }
 }
 
@@ -80,7 +99,10 @@ fn split(text: &str) -> Vec<&str> {
 /// Bytes of a divider at the start of `line` with the white space behind it.
 fn divider_end(line: &str) -> Option<usize> {
     let rest = line.strip_prefix("---")?;
-    let spaces = rest.bytes().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0xb | 0xc)).count();
+    let spaces = rest
+        .bytes()
+        .take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0xb | 0xc))
+        .count();
     (spaces > 0).then_some(3 + spaces)
 }
 

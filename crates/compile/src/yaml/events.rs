@@ -2,7 +2,10 @@
 //!
 //! It knows nothing of types or trees. Every pointer that libyaml hands out is read here, before
 //! the event is given back, and nothing of it leaves this file.
-#![expect(unsafe_code, reason = "libyaml-rs is C turned into unsafe Rust; this is its one wrapper")]
+#![expect(
+    unsafe_code,
+    reason = "libyaml-rs is C turned into unsafe Rust; this is its one wrapper"
+)]
 
 use std::ffi::CStr;
 use std::marker::PhantomData;
@@ -106,7 +109,10 @@ impl<'t> Events<'t> {
             sys::yaml_parser_set_encoding(parser.as_mut_ptr(), sys::YAML_UTF8_ENCODING);
             sys::yaml_parser_set_input_string(parser.as_mut_ptr(), text.as_ptr(), text.len() as u64);
         }
-        Events { parser, text: PhantomData }
+        Events {
+            parser,
+            text: PhantomData,
+        }
     }
 
     /// Returns the next event. After an error or the end of the stream there is nothing more to ask.
@@ -157,7 +163,11 @@ unsafe fn read_event(event: &sys::yaml_event_t) -> Event {
             sys::YAML_SCALAR_EVENT => {
                 let data = &event.data.scalar;
                 let length = usize::try_from(data.length).unwrap_or_default();
-                let bytes = if data.value.is_null() { &[][..] } else { slice::from_raw_parts(data.value, length) };
+                let bytes = if data.value.is_null() {
+                    &[][..]
+                } else {
+                    slice::from_raw_parts(data.value, length)
+                };
                 Kind::Scalar(Scalar {
                     properties: properties(data.anchor, data.tag),
                     text: String::from_utf8_lossy(bytes).into_owned(),
@@ -185,7 +195,12 @@ unsafe fn read_event(event: &sys::yaml_event_t) -> Event {
 /// SAFETY: both must be null or C strings.
 unsafe fn properties(anchor: *const u8, tag: *const u8) -> Properties {
     // SAFETY: passed on from the caller.
-    unsafe { Properties { anchor: c_text(anchor), tag: c_text(tag).filter(|tag| tag != "!") } }
+    unsafe {
+        Properties {
+            anchor: c_text(anchor),
+            tag: c_text(tag).filter(|tag| tag != "!"),
+        }
+    }
 }
 
 /// SAFETY: `text` must be null or a C string.
@@ -199,5 +214,8 @@ unsafe fn c_text(text: *const u8) -> Option<String> {
 }
 
 fn mark(mark: &sys::yaml_mark_t) -> Mark {
-    Mark { line: mark.line, column: mark.column }
+    Mark {
+        line: mark.line,
+        column: mark.column,
+    }
 }

@@ -124,7 +124,9 @@ impl PartialEq for Mapping {
 
 impl FromIterator<(Key, Entry)> for Mapping {
     fn from_iter<I: IntoIterator<Item = (Key, Entry)>>(entries: I) -> Mapping {
-        Mapping { entries: entries.into_iter().collect() }
+        Mapping {
+            entries: entries.into_iter().collect(),
+        }
     }
 }
 

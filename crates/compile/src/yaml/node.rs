@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use super::{ruby, tag};
 pub use super::mapping::{Entry, Key, Mapping, OtherKey};
+use super::{ruby, tag};
 
 /// Where a node stands. Copied along when nodes are merged, so that an error in an extended or
 /// included place still knows its origin.
@@ -250,7 +250,10 @@ impl PartialEq for Value {
             (Value::Integer(a), Value::Integer(b)) => a == b,
             (Value::BigInt(a), Value::BigInt(b)) => a == b,
             (Value::Float(a), Value::Float(b)) => a == b,
-            #[expect(clippy::cast_precision_loss, reason = "Ruby compares 1 == 1.0 by value; beyond 2^53 it is close enough")]
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "Ruby compares 1 == 1.0 by value; beyond 2^53 it is close enough"
+            )]
             (Value::Integer(a), Value::Float(b)) | (Value::Float(b), Value::Integer(a)) => *a as f64 == *b,
             (Value::String(a), Value::String(b)) | (Value::Symbol(a), Value::Symbol(b)) => a == b,
             (Value::Sequence(a), Value::Sequence(b)) | (Value::Reference(a), Value::Reference(b)) => {

@@ -29,7 +29,11 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { bytes: 2_097_152, depth: 100, parsed_bytes: 2_097_152 }
+        Limits {
+            bytes: 2_097_152,
+            depth: 100,
+            parsed_bytes: 2_097_152,
+        }
     }
 }
 
@@ -70,7 +74,15 @@ pub(super) struct Origin {
 ///
 /// [`YamlError`] with libyaml's or Psych's message.
 pub fn parse(text: &str, file: u32, limits: &Limits) -> Result<Parsed, YamlError> {
-    parse_at(text, Origin { file, line: 0, column: 0 }, limits)
+    parse_at(
+        text,
+        Origin {
+            file,
+            line: 0,
+            column: 0,
+        },
+        limits,
+    )
 }
 
 /// As [`parse`], for a piece of a file.
@@ -96,7 +108,10 @@ pub(super) fn parse_at(text: &str, origin: Origin, limits: &Limits) -> Result<Pa
     if !weight::fits(&root, limits) {
         return Err(YamlError::TreeTooBig { span: root.span });
     }
-    Ok(Parsed { root, duplicate_keys: builder.duplicate_keys })
+    Ok(Parsed {
+        root,
+        duplicate_keys: builder.duplicate_keys,
+    })
 }
 
 /// What an anchor stands for.
@@ -194,7 +209,8 @@ impl Builder<'_> {
             }
             items.push(self.node(event)?);
         }
-        let value = tag::sequence(properties.tag.as_deref(), items).unwrap_or_else(|refusal| self.refuse(refusal, span));
+        let value =
+            tag::sequence(properties.tag.as_deref(), items).unwrap_or_else(|refusal| self.refuse(refusal, span));
         Ok(self.finish(properties.anchor, Node::new(value, span)))
     }
 
@@ -228,7 +244,11 @@ impl Builder<'_> {
         }
         let key = self.key(&key_node.value);
         if let Some(first) = open.write(key.clone(), key_span, value) {
-            self.duplicate_keys.push(DuplicateKey { key: key.to_string(), first, last: key_span });
+            self.duplicate_keys.push(DuplicateKey {
+                key: key.to_string(),
+                first,
+                last: key_span,
+            });
         }
         Ok(())
     }
@@ -239,7 +259,9 @@ impl Builder<'_> {
             (Shape::Alias | Shape::Mapping, Value::Mapping(mapping)) => vec![mapping],
             // In a list the earlier mapping wins, so it is applied last.
             (Shape::Sequence, Value::Sequence(items)) => {
-                let Some(sources) = items.iter().rev().map(Node::as_mapping).collect() else { return Ok(false) };
+                let Some(sources) = items.iter().rev().map(Node::as_mapping).collect() else {
+                    return Ok(false);
+                };
                 sources
             }
             _ => return Ok(false),
@@ -259,7 +281,9 @@ impl Builder<'_> {
 
     /// The key of a value; the same text is kept only once.
     fn key(&mut self, value: &Value) -> Key {
-        let Value::String(text) = value else { return Key::of(value) };
+        let Value::String(text) = value else {
+            return Key::of(value);
+        };
         if let Some(known) = self.interned.get(&**text) {
             return Key::Text(known.clone());
         }
@@ -279,7 +303,10 @@ impl Builder<'_> {
     }
 
     fn refuse(&mut self, refusal: TagRefusal, span: Span) -> Value {
-        self.refused.get_or_insert(YamlError::Refused { message: refusal.to_string(), span });
+        self.refused.get_or_insert(YamlError::Refused {
+            message: refusal.to_string(),
+            span,
+        });
         Value::Null
     }
 
@@ -288,7 +315,11 @@ impl Builder<'_> {
     }
 
     fn span(&self, mark: Mark) -> Span {
-        let column = if mark.line == 0 { mark.column + self.origin.column } else { mark.column };
+        let column = if mark.line == 0 {
+            mark.column + self.origin.column
+        } else {
+            mark.column
+        };
         Span {
             file: self.origin.file,
             line: u32::try_from(mark.line + self.origin.line + 1).unwrap_or(u32::MAX),
@@ -297,14 +328,21 @@ impl Builder<'_> {
     }
 
     fn syntax_error(&self, problem: &Problem) -> YamlError {
-        let context = problem.context.as_ref().map(|context| format!(" {context}")).unwrap_or_default();
+        let context = problem
+            .context
+            .as_ref()
+            .map(|context| format!(" {context}"))
+            .unwrap_or_default();
         let message = format!(
             "(<unknown>): {}{context} at line {} column {}",
             problem.problem,
             problem.context_mark.line + 1,
             problem.context_mark.column + 1
         );
-        YamlError::Syntax { message, span: self.span(self.problem_mark(problem)) }
+        YamlError::Syntax {
+            message,
+            span: self.span(self.problem_mark(problem)),
+        }
     }
 
     /// Where people should look. For a forbidden character libyaml gives only its byte.
@@ -313,9 +351,14 @@ impl Builder<'_> {
             return problem.problem_mark;
         }
         let at = usize::try_from(problem.offset).unwrap_or_default();
-        let Some(before) = self.text.get(..at) else { return problem.context_mark };
+        let Some(before) = self.text.get(..at) else {
+            return problem.context_mark;
+        };
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        Mark { line: before.matches('\n').count() as u64, column: before[line_start..].chars().count() as u64 }
+        Mark {
+            line: before.matches('\n').count() as u64,
+            column: before[line_start..].chars().count() as u64,
+        }
     }
 }
 

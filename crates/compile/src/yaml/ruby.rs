@@ -155,14 +155,19 @@ pub fn to_json(node: &Node) -> serde_json::Value {
         Value::Null => Json::Null,
         Value::Bool(value) => Json::Bool(*value),
         Value::Integer(value) => Json::from(*value),
-        Value::BigInt(text) => text.parse::<u64>().map_or_else(|_| Json::String(text.to_string()), Json::from),
+        Value::BigInt(text) => text
+            .parse::<u64>()
+            .map_or_else(|_| Json::String(text.to_string()), Json::from),
         Value::Float(value) if value.is_finite() => Json::from(*value),
         Value::Float(value) => Json::String(float_to_s(*value)),
         Value::String(text) | Value::Symbol(text) => Json::String(text.to_string()),
         Value::Sequence(items) | Value::Reference(items) => Json::Array(items.iter().map(to_json).collect()),
-        Value::Mapping(mapping) => {
-            Json::Object(mapping.iter().map(|(key, entry)| (key.to_string(), to_json(&entry.value))).collect())
-        }
+        Value::Mapping(mapping) => Json::Object(
+            mapping
+                .iter()
+                .map(|(key, entry)| (key.to_string(), to_json(&entry.value)))
+                .collect(),
+        ),
     }
 }
 

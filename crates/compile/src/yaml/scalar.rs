@@ -21,7 +21,9 @@ pub(super) enum Refusal {
 /// The value of an unquoted scalar.
 pub(super) fn resolve(text: &str) -> Result<Value, Refusal> {
     let bytes = text.as_bytes();
-    let Some(&first) = bytes.first() else { return Ok(Value::Null) };
+    let Some(&first) = bytes.first() else {
+        return Ok(Value::Null);
+    };
     // The short cut that most scalars take.
     if first.is_ascii_alphabetic() && bytes.len() > 5 && bytes.is_ascii() {
         return Ok(string(text));
@@ -87,7 +89,10 @@ fn word(text: &str) -> Value {
     if text.chars().nth(5).is_some() || !lines_start_like_keywords(text) {
         return string(text);
     }
-    let any_line = |words: &[&str]| text.lines().any(|line| words.iter().any(|word| line.eq_ignore_ascii_case(word)));
+    let any_line = |words: &[&str]| {
+        text.lines()
+            .any(|line| words.iter().any(|word| line.eq_ignore_ascii_case(word)))
+    };
     if text == "~" || any_line(&["null"]) {
         Value::Null
     } else if any_line(&["yes", "true", "on"]) {
@@ -103,7 +108,9 @@ fn word(text: &str) -> Value {
 fn lines_start_like_keywords(text: &str) -> bool {
     let keyword = |c: char| matches!(c.to_ascii_lowercase(), 'y' | 't' | 'o' | 'n' | 'f' | '~');
     text.chars().next().is_some_and(keyword)
-        && text.match_indices('\n').all(|(at, _)| text[at + 1..].chars().next().is_none_or(keyword))
+        && text
+            .match_indices('\n')
+            .all(|(at, _)| text[at + 1..].chars().next().is_none_or(keyword))
 }
 
 fn special_float(text: &str) -> Option<f64> {
@@ -208,7 +215,9 @@ fn is_zone(mut scan: Scan<'_>) -> bool {
 
 /// `2021-01-31` with a month and day that could be; whether they are does not matter, dates are refused.
 fn is_date(bytes: &[u8]) -> bool {
-    let Ok(text) = std::str::from_utf8(bytes) else { return false };
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return false;
+    };
     let mut parts = text.split('-');
     let (Some(year), Some(month), Some(day), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
         return false;
@@ -254,7 +263,10 @@ fn sexagesimal(text: &str) -> Option<Value> {
 
 /// The byte `back` places before the cursor.
 fn scan_back(text: &str, scan: &Scan<'_>, back: usize) -> u8 {
-    text.as_bytes().get(text.len() - scan.0.len() - back).copied().unwrap_or_default()
+    text.as_bytes()
+        .get(text.len() - scan.0.len() - back)
+        .copied()
+        .unwrap_or_default()
 }
 
 fn sexagesimal_integer(text: &str) -> Option<Value> {
@@ -266,7 +278,10 @@ fn sexagesimal_integer(text: &str) -> Option<Value> {
 }
 
 fn weighted(text: &str, convert: impl Fn(&str) -> f64) -> f64 {
-    text.split(':').zip([3600.0, 60.0, 1.0]).map(|(field, weight)| convert(field) * weight).sum()
+    text.split(':')
+        .zip([3600.0, 60.0, 1.0])
+        .map(|(field, weight)| convert(field) * weight)
+        .sum()
 }
 
 /// Ruby's `to_i`: digits with single underscores between, as far as they go.
@@ -279,7 +294,11 @@ fn ruby_to_f(text: &str) -> f64 {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let digits = digits_before_junk(whole);
     // A broken group ends the number, the fraction included.
-    let fraction = if digits.len() == whole.replace('_', "").len() { digits_before_junk(fraction) } else { String::new() };
+    let fraction = if digits.len() == whole.replace('_', "").len() {
+        digits_before_junk(fraction)
+    } else {
+        String::new()
+    };
     format!("{digits}.{fraction}").parse().unwrap_or_default()
 }
 
@@ -351,7 +370,10 @@ fn integer(text: &str) -> Option<Value> {
     }
     let magnitude = decimal_text(digits, radix);
     let text = if negative { format!("-{magnitude}") } else { magnitude };
-    Some(text.parse().map_or_else(|_| Value::BigInt(text.as_str().into()), Value::Integer))
+    Some(
+        text.parse()
+            .map_or_else(|_| Value::BigInt(text.as_str().into()), Value::Integer),
+    )
 }
 
 /// Radix and digits of an unsigned integer.
@@ -423,7 +445,11 @@ pub(super) fn to_float(value: &Value) -> Result<Value, Refusal> {
     match value {
         #[expect(clippy::cast_precision_loss, reason = "Ruby rounds too")]
         Value::Integer(value) => Ok(Value::Float(*value as f64)),
-        Value::BigInt(text) | Value::String(text) if text.bytes().all(|byte| !byte.is_ascii_alphabetic() || matches!(byte, b'e' | b'E')) => {
+        Value::BigInt(text) | Value::String(text)
+            if text
+                .bytes()
+                .all(|byte| !byte.is_ascii_alphabetic() || matches!(byte, b'e' | b'E')) =>
+        {
             text.trim().parse().map(Value::Float).map_err(|_| Refusal::Invalid)
         }
         Value::Float(value) => Ok(Value::Float(*value)),

@@ -45,7 +45,11 @@ fn refused(class: &str) -> TagRefusal {
 pub(super) fn scalar(scalar: &Scalar) -> Result<Value, TagRefusal> {
     let text = scalar.text.as_str();
     let Some(tag) = scalar.properties.tag.as_deref() else {
-        return if scalar.quoted { Ok(string(text)) } else { Ok(scalar::resolve(text)?) };
+        return if scalar.quoted {
+            Ok(string(text))
+        } else {
+            Ok(scalar::resolve(text)?)
+        };
     };
     match tag {
         "!reference" => Ok(invalid_reference(string(text))),
@@ -83,7 +87,10 @@ pub(super) fn sequence(tag: Option<&str>, items: Vec<Node>) -> Result<Value, Tag
 fn ordered_mapping(items: &[Node]) -> Result<Value, TagRefusal> {
     let mut mapping = Mapping::new();
     for item in items {
-        let (key, entry) = item.as_mapping().and_then(|pair| pair.iter().next()).ok_or(TagRefusal::Invalid)?;
+        let (key, entry) = item
+            .as_mapping()
+            .and_then(|pair| pair.iter().next())
+            .ok_or(TagRefusal::Invalid)?;
         mapping.entries.insert(key.clone(), entry.clone());
     }
     Ok(Value::Mapping(Arc::new(mapping)))
@@ -152,14 +159,20 @@ fn invalid_reference(value: Value) -> Value {
 
 /// The keys of a `!reference`, or Ruby's `inspect` of what stands there instead.
 pub(super) fn reference_keys(items: &[Node]) -> Result<Vec<&str>, String> {
-    if let [Node { value: Value::Reference(wrapped), .. }] = items
+    if let [
+        Node {
+            value: Value::Reference(wrapped),
+            ..
+        },
+    ] = items
         && let [inner] = &wrapped[..]
     {
         let nothing = matches!(&inner.value, Value::String(text) if super::ruby::is_blank(text));
         return Err(if nothing { "nil".to_owned() } else { inner.inspect() });
     }
     let keys: Option<Vec<&str>> = items.iter().map(Node::as_str).collect();
-    keys.filter(|keys| !keys.is_empty()).ok_or_else(|| super::ruby::inspect_list(items))
+    keys.filter(|keys| !keys.is_empty())
+        .ok_or_else(|| super::ruby::inspect_list(items))
 }
 
 fn string(text: &str) -> Value {

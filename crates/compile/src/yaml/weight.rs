@@ -8,7 +8,10 @@ use super::parse::Limits;
 
 /// Whether the tree keeps within size and depth.
 pub(super) fn fits(root: &Node, limits: &Limits) -> bool {
-    let mut scale = Scale { left: limits.parsed_bytes, depth: limits.depth };
+    let mut scale = Scale {
+        left: limits.parsed_bytes,
+        depth: limits.depth,
+    };
     scale.add(root).is_some()
 }
 
