@@ -2,6 +2,8 @@
 //! case and answers with a type of `wire`. Paths are those below `/api/v4`.
 
 mod access_tokens;
+mod pipelines;
+mod triggers;
 mod users;
 mod version;
 
@@ -12,6 +14,8 @@ use axum::Router;
 pub(crate) fn routes() -> Router<App> {
     Router::new()
         .merge(access_tokens::routes())
+        .merge(pipelines::routes())
+        .merge(triggers::routes())
         .merge(users::routes())
         .merge(version::routes())
 }

@@ -14,3 +14,4 @@ pub mod request;
 pub use by_api::{ApiCall, create_by_api};
 pub use create::{Created, create};
 pub use request::NewPipeline;
+pub use store::ops::pipelines::PipelineOrder;

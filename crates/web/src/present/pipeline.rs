@@ -1,8 +1,11 @@
 //! Pipelines.
 
 use app::ExternalUrl;
-use model::{Pipeline, User};
-use wire::pipeline::{Nullable, Pipeline as Full, PipelineBasic};
+use app::pipelines::Created;
+use app::pipelines::read::Shown;
+use model::definition::GivenVariable;
+use model::{Pipeline, Project, User, Visibility};
+use wire::pipeline::{Nullable, Pipeline as Full, PipelineBasic, PipelineVariable};
 
 use super::{maybe_time, status, time, user};
 
@@ -83,6 +86,50 @@ pub fn full(url: &ExternalUrl, pipeline: &Pipeline, around: &Around<'_>) -> Full
         ),
         archived: false,
         name: around.with_name.then(|| Nullable(pipeline.name.clone())),
+    }
+}
+
+/// A pipeline that was just created.
+#[must_use]
+pub fn created(url: &ExternalUrl, created: &Created) -> Full {
+    let around = Around {
+        project_path: &created.project.full_path,
+        user: Some(&created.user),
+        has_warnings: false,
+        coverage: None,
+        has_details: has_details(&created.project),
+        with_name: false,
+    };
+    full(url, &created.pipeline, &around)
+}
+
+/// A pipeline as it is now, with its name.
+#[must_use]
+pub fn shown(url: &ExternalUrl, shown: &Shown) -> Full {
+    let around = Around {
+        project_path: &shown.project.full_path,
+        user: shown.user.as_ref(),
+        has_warnings: shown.has_warnings,
+        coverage: shown.coverage,
+        has_details: has_details(&shown.project),
+        with_name: true,
+    };
+    full(url, &shown.pipeline, &around)
+}
+
+/// Answers are rendered for nobody in particular: only what everybody may see has details.
+fn has_details(project: &Project) -> bool {
+    project.visibility == Visibility::Public
+}
+
+/// A variable that was given to a pipeline.
+#[must_use]
+pub fn variable(given: GivenVariable) -> PipelineVariable {
+    PipelineVariable {
+        variable_type: given.kind.to_string(),
+        key: given.key,
+        value: given.value,
+        raw: given.raw,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Trigger tokens and access tokens.
 
 use app::ExternalUrl;
+use app::triggers::Shown;
 use model::{AccessToken, Timestamp, TriggerToken, User};
 use wire::Day;
 use wire::token::{AccessToken as AccessTokenJson, Trigger};
@@ -20,6 +21,12 @@ pub fn trigger(url: &ExternalUrl, token: &TriggerToken, owner: Option<&User>, wh
         expires_at: maybe_time(token.expires_at),
         owner: owner.map(|owner| user::basic(url, owner)),
     }
+}
+
+/// A trigger token as its reader may see it.
+#[must_use]
+pub fn shown(url: &ExternalUrl, shown: Shown) -> Trigger {
+    trigger(url, &shown.token, Some(&shown.owner), Some(shown.text))
 }
 
 /// An access token; `whole` is the token itself, only when it was just made.

@@ -1,0 +1,129 @@
+//! Pipelines: list, get, create with an access token, variables (rest-api.md 3).
+
+use app::pipelines::read::{self, Filter, Scope};
+use app::pipelines::{self, ApiCall, PipelineOrder};
+use app::{App, Sort};
+use axum::Json;
+use axum::Router;
+use axum::extract::State;
+use axum::response::Response;
+use axum::routing::{get, post};
+use model::definition::GivenVariable;
+use model::{PipelineId, VariableKind};
+
+use crate::call::{Call, OrJobToken};
+use crate::page::{self, Page};
+use crate::params::Reader;
+use crate::present;
+use crate::respond::{ApiResult, Created};
+
+pub(crate) fn routes() -> Router<App> {
+    Router::new()
+        .route("/projects/{id}/pipelines", get(list))
+        .route("/projects/{id}/pipeline", post(create))
+        .route("/projects/{id}/pipelines/latest", get(latest))
+        .route("/projects/{id}/pipelines/{pipeline_id}", get(show))
+        .route("/projects/{id}/pipelines/{pipeline_id}/variables", get(variables))
+}
+
+async fn list(State(app): State<App>, call: Call<OrJobToken>) -> ApiResult<Response> {
+    let mut reader = call.reader();
+    let filter = filter(&mut reader);
+    let page = Page::read(&mut reader);
+    reader.finish()?;
+    let (project, found, total) =
+        read::list(&app, call.caller.clone(), call.project()?, filter, page.of_store()?).await?;
+    let url = &app.settings.external_url;
+    let shown = found
+        .iter()
+        .map(|pipeline| present::pipeline::listed(url, &project.full_path, pipeline))
+        .collect();
+    Ok(page::answer(url, &call.params, page, page.counted(shown, total)))
+}
+
+fn filter(reader: &mut Reader<'_>) -> Filter {
+    let scope = reader.one_of("scope", &["running", "pending", "finished", "branches", "tags"]);
+    let order = reader.one_of("order_by", &["id", "status", "ref", "updated_at", "user_id"]);
+    let sort = reader.one_of("sort", &["asc", "desc"]);
+    Filter {
+        scope: scope.map(|word| match word {
+            "running" => Scope::Running,
+            "pending" => Scope::Pending,
+            "finished" => Scope::Finished,
+            "branches" => Scope::Branches,
+            _ => Scope::Tags,
+        }),
+        status: reader.choice("status"),
+        ref_name: reader.text("ref"),
+        sha: reader.text("sha"),
+        name: reader.text("name"),
+        username: reader.text("username"),
+        source: reader.choice("source"),
+        yaml_errors: reader.boolean("yaml_errors"),
+        updated_before: reader.time("updated_before"),
+        updated_after: reader.time("updated_after"),
+        created_before: reader.time("created_before"),
+        created_after: reader.time("created_after"),
+        order: match order {
+            Some("status") => PipelineOrder::Status,
+            Some("ref") => PipelineOrder::Ref,
+            Some("updated_at") => PipelineOrder::UpdatedAt,
+            Some("user_id") => PipelineOrder::UserId,
+            _ => PipelineOrder::Id,
+        },
+        sort: if sort == Some("asc") { Sort::Asc } else { Sort::Desc },
+    }
+}
+
+async fn show(State(app): State<App>, call: Call<OrJobToken>) -> ApiResult<Json<wire::pipeline::Pipeline>> {
+    let id = PipelineId(call.id("pipeline_id")?);
+    let shown = read::get(&app, call.caller.clone(), call.project()?, id).await?;
+    Ok(Json(present::pipeline::shown(&app.settings.external_url, &shown)))
+}
+
+async fn latest(State(app): State<App>, call: Call) -> ApiResult<Json<wire::pipeline::Pipeline>> {
+    let mut reader = call.reader();
+    let ref_text = reader.text("ref");
+    reader.finish()?;
+    let shown = read::latest(&app, call.caller.clone(), call.project()?, ref_text).await?;
+    Ok(Json(present::pipeline::shown(&app.settings.external_url, &shown)))
+}
+
+async fn variables(State(app): State<App>, call: Call) -> ApiResult<Json<Vec<wire::pipeline::PipelineVariable>>> {
+    let id = PipelineId(call.id("pipeline_id")?);
+    let given = read::variables(&app, call.caller.clone(), call.project()?, id).await?;
+    Ok(Json(given.into_iter().map(present::pipeline::variable).collect()))
+}
+
+async fn create(State(app): State<App>, call: Call) -> ApiResult<Created<wire::pipeline::Pipeline>> {
+    let mut reader = call.reader();
+    let ref_text = reader.required_text("ref");
+    let given = reader.hashes("variables").unwrap_or_default();
+    let variables = given.iter().map(|named| reader.inside(named, variable)).collect();
+    let inputs = reader.hash("inputs");
+    reader.finish()?;
+    let inputs = inputs.map(|hash| {
+        hash.iter()
+            .map(|(name, value)| (name.clone(), value.to_json()))
+            .collect()
+    });
+    let asked = ApiCall {
+        ref_text,
+        variables,
+        inputs: inputs.unwrap_or_default(),
+    };
+    let created = pipelines::create_by_api(&app, call.caller.clone(), call.project()?, asked).await?;
+    Ok(Created(present::pipeline::created(
+        &app.settings.external_url,
+        &created,
+    )))
+}
+
+fn variable(reader: &mut Reader<'_>) -> GivenVariable {
+    GivenVariable {
+        key: reader.required_text("key").trim().to_owned(),
+        value: reader.required_text("value"),
+        kind: reader.choice("variable_type").unwrap_or(VariableKind::EnvVar),
+        raw: false,
+    }
+}

@@ -1,0 +1,257 @@
+//! Trigger tokens: the trigger call and the tokens' management (rest-api.md 1).
+
+use app::triggers::{self, NewTrigger, TriggerCall};
+use app::{App, Error, ProjectKey, Result};
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, header};
+use axum::response::Response;
+use axum::routing::{get, post};
+use model::{Timestamp, TriggerTokenId};
+use serde_json::{Map, Value as Json};
+
+use crate::Params;
+use crate::call::Call;
+use crate::page;
+use crate::params::Hash;
+use crate::present;
+use crate::respond::{ApiResult, Created, NoContent};
+
+/// The value of `X-Gitlab-Event` that would make a loop: a pipeline's end starting the next one.
+const PIPELINE_EVENT: &str = "Pipeline Hook";
+
+pub(crate) fn routes() -> Router<App> {
+    Router::new()
+        .route("/projects/{id}/trigger/pipeline", post(run))
+        .route("/projects/{id}/ref/{ref}/trigger/pipeline", post(run))
+        .route("/projects/{id}/triggers", get(list).post(create))
+        .route(
+            "/projects/{id}/triggers/{trigger_id}",
+            get(show).put(update).delete(revoke),
+        )
+}
+
+/// The trigger call. It looks at the token only; no other credentials count here.
+async fn run(
+    State(app): State<App>,
+    headers: HeaderMap,
+    params: Params,
+) -> ApiResult<Created<wire::pipeline::Pipeline>> {
+    let call = parse(&params)?;
+    if headers
+        .get("x-gitlab-event")
+        .is_some_and(|event| event.as_bytes() == PIPELINE_EVENT.as_bytes())
+    {
+        return Err(Error::forbidden().into());
+    }
+    let call = call.check()?;
+    let created = triggers::run(&app, call).await?;
+    Ok(Created(present::pipeline::created(
+        &app.settings.external_url,
+        &created,
+    )))
+}
+
+/// A trigger call whose parameters are there and of the right kinds; variables are not looked at yet.
+struct Unchecked<'a> {
+    token: String,
+    ref_text: String,
+    variables: Option<&'a Hash>,
+    inputs: Option<&'a Hash>,
+    params: &'a Params,
+}
+
+/// Row 1 of rest-api.md 1.3.
+fn parse(params: &Params) -> Result<Unchecked<'_>> {
+    let mut reader = params.reader();
+    let unchecked = Unchecked {
+        ref_text: reader.filled_text("ref"),
+        token: reader.required_text("token"),
+        variables: reader.hash("variables"),
+        inputs: reader.hash("inputs"),
+        params,
+    };
+    reader.finish()?;
+    Ok(unchecked)
+}
+
+impl Unchecked<'_> {
+    /// Row 3 of rest-api.md 1.3.
+    fn check(self) -> Result<TriggerCall> {
+        let variables = match self.variables {
+            None => Vec::new(),
+            Some(hash) => hash
+                .iter()
+                .map(|(key, value)| Some((key.clone(), value.as_text()?.to_owned())))
+                .collect::<Option<Vec<_>>>()
+                .ok_or_else(|| Error::Status {
+                    status: 400,
+                    message: "variables needs to be a map of key-valued strings".to_owned(),
+                })?,
+        };
+        let inputs = self.inputs.map(|hash| {
+            hash.iter()
+                .map(|(name, value)| (name.clone(), value.to_json()))
+                .collect()
+        });
+        Ok(TriggerCall {
+            project: self.params.text("id").and_then(ProjectKey::parse),
+            payload: payload(self.params, &self.ref_text),
+            token: self.token,
+            ref_text: self.ref_text,
+            variables,
+            inputs: inputs.unwrap_or_default(),
+        })
+    }
+}
+
+/// All parameters as JSON, without the token: what the job finds in `TRIGGER_PAYLOAD` (rest-api.md 1.5).
+fn payload(params: &Params, ref_text: &str) -> String {
+    let mut object: Map<String, Json> = params
+        .values()
+        .iter()
+        .filter(|(name, _)| name.as_str() != "token")
+        .map(|(name, value)| (name.clone(), value.to_json()))
+        .collect();
+    object.insert("ref".to_owned(), Json::String(ref_text.to_owned()));
+    if !matches!(object.get("variables"), Some(Json::Object(_))) {
+        object.insert("variables".to_owned(), Json::Object(Map::new()));
+    }
+    Json::Object(object).to_string()
+}
+
+async fn list(State(app): State<App>, call: Call) -> ApiResult<Response> {
+    let page = call.page()?;
+    let (tokens, total) = triggers::list(&app, call.caller.clone(), call.project()?, page.of_store()?).await?;
+    let url = &app.settings.external_url;
+    let shown = tokens
+        .into_iter()
+        .map(|token| present::token::shown(url, token))
+        .collect();
+    Ok(page::answer(url, &call.params, page, page.counted(shown, total)))
+}
+
+async fn show(State(app): State<App>, call: Call) -> ApiResult<axum::Json<wire::token::Trigger>> {
+    let id = TriggerTokenId(call.id("trigger_id")?);
+    let shown = triggers::get(&app, call.caller.clone(), call.project()?, id).await?;
+    Ok(axum::Json(present::token::shown(&app.settings.external_url, shown)))
+}
+
+async fn create(State(app): State<App>, call: Call) -> ApiResult<Created<wire::token::Trigger>> {
+    let mut reader = call.reader();
+    let new = NewTrigger {
+        description: reader.required_text("description"),
+        expires_at: reader.time("expires_at"),
+    };
+    reader.finish()?;
+    let shown = triggers::create(&app, call.caller.clone(), call.project()?, new).await?;
+    Ok(Created(present::token::shown(&app.settings.external_url, shown)))
+}
+
+async fn update(State(app): State<App>, call: Call) -> ApiResult<axum::Json<wire::token::Trigger>> {
+    let id = TriggerTokenId(call.id("trigger_id")?);
+    let mut reader = call.reader();
+    let description = reader.text("description");
+    reader.finish()?;
+    let shown = triggers::update(&app, call.caller.clone(), call.project()?, id, description).await?;
+    Ok(axum::Json(present::token::shown(&app.settings.external_url, shown)))
+}
+
+async fn revoke(State(app): State<App>, headers: HeaderMap, call: Call) -> ApiResult<NoContent> {
+    let id = TriggerTokenId(call.id("trigger_id")?);
+    let unmodified_since = unmodified_since(&headers);
+    triggers::delete(&app, call.caller.clone(), call.project()?, id, unmodified_since).await?;
+    Ok(NoContent)
+}
+
+/// The moment of `If-Unmodified-Since`; a header that cannot be read does not count.
+fn unmodified_since(headers: &HeaderMap) -> Option<Timestamp> {
+    let text = headers.get(header::IF_UNMODIFIED_SINCE)?.to_str().ok()?;
+    let at = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
+    Some(Timestamp(at.as_microsecond()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::params::Value;
+
+    fn params(pairs: &[(&str, Value)]) -> Params {
+        Params::new(
+            "/",
+            pairs
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), value.clone()))
+                .collect(),
+        )
+    }
+
+    fn text(text: &str) -> Value {
+        Value::Text(text.to_owned())
+    }
+
+    fn hash(pairs: &[(&str, Value)]) -> Value {
+        Value::Hash(
+            pairs
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), value.clone()))
+                .collect(),
+        )
+    }
+
+    #[test]
+    fn a_payload_is_the_call_without_its_token() {
+        let call = params(&[("token", text("secret")), ("ref", text("x")), ("id", text("12"))]);
+        assert_eq!(payload(&call, "master"), r#"{"ref":"master","id":"12","variables":{}}"#);
+    }
+
+    #[test]
+    fn problems_of_the_parameters_are_told_together() {
+        for (pairs, expected) in [
+            (vec![], "ref is missing, ref is empty, token is missing"),
+            (vec![("ref", text("main"))], "token is missing"),
+            (vec![("token", text("t")), ("ref", text(" "))], "ref is empty"),
+            (
+                vec![("token", text("t")), ("ref", text("r")), ("variables", text("x"))],
+                "variables is invalid",
+            ),
+            (
+                vec![
+                    ("token", text("t")),
+                    ("ref", text("r")),
+                    ("inputs", Value::Array(vec![])),
+                ],
+                "inputs is invalid",
+            ),
+        ] {
+            let call = params(&pairs);
+            assert_eq!(parse(&call).err().expect("refused").to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn variables_are_texts_only() {
+        let call = |value: Value| {
+            params(&[
+                ("token", text("t")),
+                ("ref", text("r")),
+                ("id", text("1")),
+                ("variables", hash(&[("A", value)])),
+            ])
+        };
+        let given = call(text("1"));
+        assert_eq!(
+            parse(&given).unwrap().check().unwrap().variables,
+            [("A".to_owned(), "1".to_owned())]
+        );
+        for value in [Value::Null, Value::Bool(true), Value::Array(vec![text("1")]), hash(&[])] {
+            let given = call(value.clone());
+            let error = parse(&given).unwrap().check().unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                "variables needs to be a map of key-valued strings",
+                "{value:?}"
+            );
+        }
+    }
+}
