@@ -1,5 +1,7 @@
 //! Groups and personal namespaces.
 
+mod list;
+
 use model::{Namespace, NamespaceId, Timestamp, UserId, Visibility};
 
 use super::key;
@@ -9,6 +11,8 @@ use crate::row::{Row, column};
 use crate::sql::statements;
 use crate::tx::Tx;
 use crate::value::params;
+
+pub use list::{NamespaceFilter, count, list};
 
 /// A namespace to be created.
 #[derive(Clone, Debug)]
@@ -31,9 +35,11 @@ pub struct NewNamespace<'a> {
 
 macro_rules! columns {
     () => {
-        "id, parent_id, user_id, name, path, full_path, visibility, created_at"
+        "namespaces.id, namespaces.parent_id, namespaces.user_id, namespaces.name, namespaces.path, namespaces.full_path, \
+         namespaces.visibility, namespaces.created_at"
     };
 }
+pub(crate) use columns as namespace_columns;
 
 statements! {
     INSERT = "INSERT INTO namespaces (parent_id, user_id, name, path, full_path, path_key, visibility, created_at) \
@@ -42,7 +48,6 @@ statements! {
     GET_MANY = concat!("SELECT ", columns!(), " FROM namespaces WHERE id = ANY(?1)");
     BY_PATH = concat!("SELECT ", columns!(), " FROM namespaces WHERE path_key = ?1");
     CHILDREN = concat!("SELECT ", columns!(), " FROM namespaces WHERE parent_id = ?1 ORDER BY id LIMIT ?2 OFFSET ?3");
-    GROUPS = concat!("SELECT ", columns!(), " FROM namespaces WHERE user_id IS NULL ORDER BY id LIMIT ?1 OFFSET ?2");
     ANCESTORS = "WITH RECURSIVE up (id, parent_id, depth) AS ( \
                      SELECT id, parent_id, 0 FROM namespaces WHERE id = ?1 \
                      UNION ALL SELECT n.id, n.parent_id, up.depth + 1 FROM namespaces n JOIN up ON n.id = up.parent_id) \
@@ -124,15 +129,6 @@ pub fn by_full_path(tx: &mut dyn Tx, full_path: &str) -> Result<Option<Namespace
 /// What the database said.
 pub fn children(tx: &mut dyn Tx, parent: NamespaceId, page: Page) -> Result<Vec<Namespace>, StoreError> {
     tx.all(&CHILDREN, params![parent, page.limit, page.offset], read)
-}
-
-/// Lists all groups, by id.
-///
-/// # Errors
-///
-/// What the database said.
-pub fn groups(tx: &mut dyn Tx, page: Page) -> Result<Vec<Namespace>, StoreError> {
-    tx.all(&GROUPS, params![page.limit, page.offset], read)
 }
 
 /// Returns the namespace's own id and those of the groups around it, innermost first.
