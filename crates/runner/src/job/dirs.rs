@@ -1,0 +1,199 @@
+//! The folders of a job.
+//!
+//! Only the runner writes to the folders above a project and to `<project>.tmp` itself, so no
+//! job can put a link where the runner is going to write.
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, chown};
+use std::path::{Path, PathBuf};
+
+use super::{Account, Prepared};
+use crate::keeper::Sandbox;
+
+/// Paths of one job.
+#[derive(Clone, Debug)]
+pub(super) struct Dirs {
+    /// All projects of this runner and slot.
+    pub(super) builds: PathBuf,
+    /// `CI_PROJECT_DIR`.
+    pub(super) project: PathBuf,
+    /// The runner's files for the job: scripts, file variables.
+    pub(super) temporary: PathBuf,
+    account: Option<Account>,
+}
+
+impl Dirs {
+    /// Decides on the paths; touches nothing.
+    pub(super) fn new(
+        prepared: &Prepared,
+        slot: usize,
+        repository: Option<&str>,
+        project_id: i64,
+        empty: bool,
+    ) -> Dirs {
+        let builds = prepared.builds_dir.join(&prepared.short_token).join(slot.to_string());
+        let mut name = repository
+            .and_then(repository_path)
+            .unwrap_or_else(|| format!("project-{project_id}"));
+        if empty {
+            name.push_str("-empty");
+        }
+        Dirs {
+            project: builds.join(&name),
+            temporary: builds.join(format!("{name}.tmp")),
+            builds,
+            account: prepared.account.clone(),
+        }
+    }
+
+    /// Where `$TMPDIR` points; gone after the job.
+    pub(super) fn tmp(&self) -> PathBuf {
+        self.temporary.join("tmp")
+    }
+
+    /// Where `$HOME` points; gone after the job.
+    pub(super) fn home(&self) -> PathBuf {
+        self.temporary.join("home")
+    }
+
+    /// What the job hands to the runner: archives, `$GITLAB_ENV`.
+    pub(super) fn out(&self) -> PathBuf {
+        self.temporary.join("out")
+    }
+
+    /// What the runner hands to the job: archives.
+    pub(super) fn input(&self) -> PathBuf {
+        self.temporary.join("in")
+    }
+
+    /// The file whose lines later steps export.
+    pub(super) fn exported(&self) -> PathBuf {
+        self.out().join("gitlab_runner_env")
+    }
+
+    /// Path of a file variable.
+    pub(super) fn file_variable(&self, key: &str) -> PathBuf {
+        // A name is no path: whatever could lead elsewhere is replaced.
+        let name: String = key
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' })
+            .collect();
+        self.temporary.join("var").join(name)
+    }
+
+    /// Makes all folders: the project's stays as it is unless `fresh`, the temporary ones are new.
+    pub(super) fn prepare(&self, fresh: bool) -> io::Result<()> {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o711)
+            .create(self.project.parent().unwrap_or(&self.builds))?;
+        remove(&self.temporary)?;
+        if fresh || self.belongs_to_another()? {
+            remove(&self.project)?;
+        }
+        DirBuilder::new().mode(0o711).create(&self.temporary)?;
+        for folder in [self.input(), self.temporary.join("var")] {
+            DirBuilder::new().mode(0o711).create(folder)?;
+        }
+        for folder in [self.tmp(), self.home(), self.out()] {
+            self.make_own(&folder)?;
+        }
+        match fs::symlink_metadata(&self.project) {
+            Ok(_) => Ok(()),
+            Err(_) => self.make_own(&self.project),
+        }
+    }
+
+    /// Writes a file that the job can read.
+    pub(super) fn write(&self, path: &Path, content: &[u8]) -> io::Result<()> {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        file.write_all(content)?;
+        self.give(path)
+    }
+
+    /// Removes everything temporary.
+    pub(super) fn clean(&self) -> io::Result<()> {
+        remove(&self.temporary)
+    }
+
+    /// Makes `path` the job's, so that it can read it.
+    pub(super) fn give(&self, path: &Path) -> io::Result<()> {
+        match &self.account {
+            Some(account) => chown(path, Some(account.uid), Some(account.gid)),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns what the job may touch.
+    pub(super) fn sandbox(&self, prepared: &Prepared) -> Sandbox {
+        Sandbox {
+            user: self.account.as_ref().map(|account| (account.uid, account.gid)),
+            read: prepared.readable.clone(),
+            write: prepared.writable.clone(),
+            denied: prepared.denied.clone(),
+            own_read: vec![self.temporary.clone()],
+            own_write: vec![self.project.clone(), self.tmp(), self.home(), self.out()],
+        }
+    }
+
+    fn make_own(&self, path: &Path) -> io::Result<()> {
+        DirBuilder::new().mode(0o700).create(path)?;
+        self.give(path)
+    }
+
+    /// Whether the folder was left by jobs of another user, whose files this one cannot handle.
+    fn belongs_to_another(&self) -> io::Result<bool> {
+        match fs::symlink_metadata(&self.project) {
+            Ok(found) => {
+                let owner = self
+                    .account
+                    .as_ref()
+                    .map_or_else(|| nix::unistd::geteuid().as_raw(), |account| account.uid);
+                Ok(found.uid() != owner || !found.is_dir())
+            }
+            Err(_) => Ok(false),
+        }
+    }
+}
+
+/// Removes a folder and all below it, without following links; a missing one is fine.
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Returns the path of a repository's address without `.git`; `None` when it cannot name a folder.
+pub(super) fn repository_path(address: &str) -> Option<String> {
+    let (_, rest) = address.split_once("://")?;
+    let (host, path) = rest.split_once('/')?;
+    let path = path.trim_matches('/');
+    let path = path.strip_suffix(".git").unwrap_or(path);
+    let usable =
+        |part: &str| !part.is_empty() && !part.starts_with('.') && !part.ends_with(".tmp") && !part.contains('\0');
+    (!host.is_empty() && path.split('/').all(usable)).then(|| path.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_harmless_addresses_name_folders() {
+        for (address, path) in [
+            ("http://gitlab-ci-token:x@h:80/team/demo.git", Some("team/demo")),
+            ("http://h/a/b/c.git/", Some("a/b/c")),
+            ("http://h/../x.git", None),
+            ("http://h/a/.git", None),
+            ("file:///srv/x.git", None),
+            ("http://h/", None),
+            ("x", None),
+        ] {
+            assert_eq!(repository_path(address).as_deref(), path, "{address}");
+        }
+    }
+}
