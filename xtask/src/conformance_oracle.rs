@@ -4,6 +4,7 @@
 //! that agrees again is a failure too, so that the list only shrinks.
 
 mod front;
+mod lint;
 
 use std::fs;
 use std::path::Path;
@@ -24,6 +25,7 @@ const TABLES: &[(&str, Check)] = &[
     ("exists", front::exists),
     ("durations", front::duration),
     ("inputs", front::inputs),
+    ("lint", lint::row),
 ];
 
 /// Rows on which we differ on purpose: id and reason.

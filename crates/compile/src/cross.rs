@@ -18,11 +18,12 @@ const LONGEST_NEED: usize = 255;
 /// # Errors
 ///
 /// GitLab's message for the first thing that is wrong.
-pub(crate) fn check(jobs: &Jobs, stages: &[String]) -> Result<(), Finding> {
+pub(crate) fn check(jobs: &Jobs, stages: &[String], nameable: &[String]) -> Result<(), Finding> {
     for (name, job) in jobs {
         let checker = Checker {
             jobs,
             stages,
+            nameable,
             name,
             job,
         };
@@ -49,6 +50,7 @@ pub(crate) fn check(jobs: &Jobs, stages: &[String]) -> Result<(), Finding> {
 struct Checker<'a> {
     jobs: &'a Jobs,
     stages: &'a [String],
+    nameable: &'a [String],
     name: &'a str,
     job: &'a NormalJob,
 }
@@ -60,7 +62,7 @@ impl Checker<'_> {
 
     fn stage(&self) -> Result<(), Finding> {
         let stage = &self.job.entry.stage;
-        if self.stages.contains(stage) {
+        if self.nameable.contains(stage) {
             return Ok(());
         }
         let known = self.stages.join(", ");

@@ -31,6 +31,7 @@ pub mod plan;
 mod planning;
 mod reference;
 pub mod regex;
+pub mod summary;
 pub mod templates;
 pub mod variables;
 pub mod yaml;

@@ -212,7 +212,7 @@ fn steps(
         return Err(Stop::Wrong(checked.found));
     };
     let jobs = normalize::normalize(root.jobs)?;
-    cross::check(&jobs, &root.stages)?;
+    cross::check(&jobs, &root.stages, &root.nameable_stages)?;
     let files = reader.file_names();
     parts.config = Some(Config::new(root.stages, root.workflow, root.variables, jobs, files));
     Ok(())

@@ -201,7 +201,7 @@ fn common_checks(checks: &mut Checks<'_>, key: &Key, key_span: Span, name: &str,
     checks.hash();
     checks.present();
     let is_text = key.is_text();
-    if name.trim().is_empty() || !is_text && name == "false" {
+    if name.is_empty() || !is_text && name == "false" {
         checks.fail("name", "can't be blank", key_span);
     }
     if !is_text {

@@ -79,7 +79,7 @@ pub(crate) fn policy(node: &Node, at: &str, is_only: bool) -> Checked<Policy> {
                     checks.fail("refs", REFS, written.span);
                 }
                 policy.refs = Some(refs(written));
-            } else if is_only {
+            } else if is_only && node.get("refs").is_none() {
                 policy.refs = Policy::default_only().refs;
             }
             if let Some(kubernetes) = checks.some("kubernetes") {

@@ -1,6 +1,6 @@
 //! The whole file as entries: root keywords, `default`, `workflow`, jobs.
 
-use crate::yaml::{Key, Mapping, Node, Span};
+use crate::yaml::{Key, Mapping, Node, Span, Value};
 
 use super::checks::{Checked, Checks, Finding};
 use super::default::{self, Defaults};
@@ -27,6 +27,8 @@ const UNRESERVED: [&str; 2] = ["default", "workflow"];
 #[derive(Debug)]
 pub(crate) struct Root {
     pub(crate) stages: Vec<String>,
+    /// Those that a job can name: a symbol is in the list but equals no name.
+    pub(crate) nameable_stages: Vec<String>,
     pub(crate) variables: Vec<RootVariable>,
     pub(crate) workflow: Workflow,
     pub(crate) jobs: Vec<JobEntry>,
@@ -61,6 +63,14 @@ pub(crate) fn root(tree: &Node, warnings: &mut Vec<Finding>) -> Result<Checked<R
         Some(node) => small::stages(node, "stages").take(&mut found).unwrap_or_default(),
         None => [".pre", "build", "test", "deploy", ".post"].map(str::to_owned).to_vec(),
     };
+    let symbols: Vec<Node> = keyword("stages").map(super::checks::flatten).unwrap_or_default();
+    let is_symbol = |stage: &String| {
+        symbols
+            .iter()
+            .any(|node| matches!(&node.value, Value::Symbol(text) if **text == **stage))
+            && !symbols.iter().any(|node| node.as_str() == Some(stage))
+    };
+    let nameable_stages = stages.iter().filter(|stage| !is_symbol(stage)).cloned().collect();
     root_messages(&keyword, &defaults, &mut found, &["cache"]);
     let workflow_node = keyword("workflow");
     let workflow = workflow_node
@@ -74,6 +84,7 @@ pub(crate) fn root(tree: &Node, warnings: &mut Vec<Finding>) -> Result<Checked<R
     let jobs = jobs(tree, mapping, &around, &mut found, warnings);
     let value = found.is_empty().then_some(Root {
         stages,
+        nameable_stages,
         variables: variables.unwrap_or_default(),
         workflow,
         jobs,

@@ -102,9 +102,12 @@ fn complex(node: &Node, data_keys: &[&str], checks: &mut Checks<'_>, into: &mut 
         }
         into.description = Some(description.to_text());
     }
-    if let Some(expand) = node.get_some("expand") {
-        checks.boolean("config expand", expand);
-        into.variable.raw = expand.as_bool() == Some(false);
+    if let Some(expand) = node.get("expand") {
+        if !expand.is_null() {
+            checks.boolean("config expand", expand);
+        }
+        // An explicit null is as good as false.
+        into.variable.raw = expand.as_bool() != Some(true);
     }
     let options = node.get_some("options");
     if let Some(options) = options {

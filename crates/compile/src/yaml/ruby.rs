@@ -121,7 +121,7 @@ fn write_quoted(text: &str, out: &mut String) {
     out.push('"');
 }
 
-/// Ruby's `Float#to_s`: shortest digits, `1.0e+16` from 16 digits on and below a ten-thousandth.
+/// Ruby's `Float#to_s`: shortest digits, `1.0e+15` from 16 digits on and below a ten-thousandth.
 #[must_use]
 pub fn float_to_s(value: f64) -> String {
     if value.is_nan() {
@@ -131,7 +131,7 @@ pub fn float_to_s(value: f64) -> String {
         return if value > 0.0 { "Infinity" } else { "-Infinity" }.to_owned();
     }
     let magnitude = value.abs();
-    if magnitude == 0.0 || (1e-4..1e16).contains(&magnitude) {
+    if magnitude == 0.0 || (1e-4..1e15).contains(&magnitude) {
         return format!("{value:?}");
     }
     let text = format!("{value:e}");
