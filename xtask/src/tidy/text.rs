@@ -14,7 +14,7 @@ const REGISTRY_HOSTS: &[&str] = &[
 ];
 
 /// Starts of paths that exist on somebody's machine only.
-const MACHINE_PATHS: &[&str] = &[concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("/Us", "ers/")];
+const MACHINE_PATHS: &[&str] = &[concat!("/wo", "rk/"), concat!("/Us", "ers/")];
 
 /// cargo writes the registry's address into it.
 const LOCK_FILE: &str = "Cargo.lock";

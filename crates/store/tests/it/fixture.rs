@@ -21,20 +21,17 @@ use store::{Options, Store, StoreError, Tx};
 macro_rules! on_both {
     ($($(#[$meta:meta])* fn $name:ident($opened:ident) $body:block)+) => {$(
         $(#[$meta])*
+        fn $name($opened: &$crate::fixture::Opened) $body
+
         mod $name {
-            #[allow(clippy::allow_attributes, unused_imports, reason = "each case uses some of its module's imports")]
-            use super::*;
-
-            fn case($opened: &$crate::fixture::Opened) $body
-
             #[test]
             fn on_sqlite() {
-                case(&$crate::fixture::Opened::sqlite());
+                super::$name(&$crate::fixture::Opened::sqlite());
             }
 
             #[test]
             fn on_postgres() {
-                case(&$crate::fixture::Opened::postgres());
+                super::$name(&$crate::fixture::Opened::postgres());
             }
         }
     )+};
