@@ -7,6 +7,7 @@
 mod api;
 pub mod call;
 pub mod envelope;
+mod git;
 mod health;
 pub mod page;
 pub mod params;

@@ -7,11 +7,12 @@ use axum::http::{StatusCode, Uri};
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 
-use crate::{api, envelope, health, respond};
+use crate::{api, envelope, git, health, respond};
 
 /// Returns everything this crate serves.
 pub fn router(app: App) -> Router {
-    finish(Router::new().merge(health::routes()).nest("/api/v4", api::routes())).with_state(app)
+    let routes = Router::new().merge(health::routes()).nest("/api/v4", api::routes());
+    finish(git::add(routes, app.clone())).with_state(app)
 }
 
 /// Adds the answers for unknown addresses and methods, and wraps every call in the envelope.
