@@ -40,7 +40,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("argon2", &["app"]),
     ("chacha20poly1305", &["app"]),
     ("hmac", &["app"]),
-    ("getrandom", &["app"]),
+    ("getrandom", &["app", "runner"]),
     ("askama", &["web"]),
     ("clap", &["server"]),
     ("toml", &["server"]),
