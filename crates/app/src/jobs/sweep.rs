@@ -41,7 +41,7 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
     due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         let swept = tokio::select! {
-            _ = stop.wait_for(|stop| *stop) => return,
+            () = stopped(&mut stop) => return,
             _ = due.tick() => start_due(&app).await,
             _ = all.tick() => sweep(&app).await,
         };
@@ -52,6 +52,12 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
             );
         }
     }
+}
+
+/// Waits until told to stop; the sender's end means the same.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // The value is not kept: its guard must not live across an await.
+    let _ = stop.wait_for(|stop| *stop).await.is_ok();
 }
 
 /// Starts the delayed jobs that are due.

@@ -1,0 +1,193 @@
+//! What the server is told, in two steps: what was written (flags, environment, file) and what follows.
+//!
+//! A flag beats the environment, the environment beats the file, the file beats the defaults
+//! (`clap` does the first two). Read once at start, passed on as values.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use app::{ExternalUrl, Settings};
+use serde::Deserialize;
+
+use crate::cli;
+
+/// What a configuration file may say. Unknown keys are refused with their name.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    /// Folder for repositories, traces, artifacts, key and SQLite.
+    data_dir: Option<PathBuf>,
+    /// `HOST:PORT`.
+    listen: Option<String>,
+    /// Where clients reach the server.
+    external_url: Option<String>,
+    /// `postgres://…` or a path.
+    database_url: Option<String>,
+    /// Where traces and artifacts are kept.
+    object_store_url: Option<String>,
+    /// Jobs the embedded runner runs at once.
+    runner_concurrency: Option<usize>,
+    /// Filter of the log.
+    log: Option<String>,
+    /// `text` or `json`.
+    log_format: Option<String>,
+}
+
+/// What the server needs to know.
+#[derive(Debug)]
+pub(crate) struct Config {
+    /// Folder for repositories, traces, artifacts, key and SQLite; absolute.
+    pub(crate) data_dir: PathBuf,
+    /// Addresses to listen on.
+    pub(crate) listen: String,
+    /// Where clients reach the server; `None` = where it listens.
+    pub(crate) external_url: Option<ExternalUrl>,
+    /// The database.
+    pub(crate) database: store::Database,
+    /// Jobs the embedded runner runs at once.
+    pub(crate) runner_concurrency: usize,
+    /// Filter of the log.
+    pub(crate) log: String,
+    /// Whether the log is JSON.
+    pub(crate) log_json: bool,
+    /// API token of `root` for the first start.
+    pub(crate) root_token: Option<String>,
+    /// Password of `root` for the first start.
+    pub(crate) root_password: Option<String>,
+    /// Whether answered writes survive a loss of power; only the demo says no.
+    pub(crate) durable: bool,
+}
+
+impl Config {
+    /// Joins flags, environment and file.
+    pub(crate) fn from_flags(flags: cli::Serve) -> anyhow::Result<Config> {
+        let file = match &flags.config {
+            None => File::default(),
+            Some(path) => {
+                let text = std::fs::read_to_string(path)
+                    .with_context(|| format!("cannot read the configuration file `{}`", path.display()))?;
+                toml::from_str(&text).with_context(|| format!("in the configuration file `{}`", path.display()))?
+            }
+        };
+        let object_store = flags.object_store_url.or(file.object_store_url);
+        if let Some(url) = object_store {
+            bail!("`--object-store-url {url}`: this version keeps traces and artifacts in the data folder only");
+        }
+        let external_url = flags
+            .external_url
+            .or(file.external_url)
+            .map(|text| text.parse())
+            .transpose()?;
+        let data_dir = flags
+            .data_dir
+            .or(file.data_dir)
+            .unwrap_or_else(|| PathBuf::from("tripline-data"));
+        let data_dir = std::path::absolute(&data_dir)
+            .with_context(|| format!("cannot make the path `{}` absolute", data_dir.display()))?;
+        let log_format = flags
+            .log_format
+            .or(file.log_format)
+            .unwrap_or_else(|| "text".to_owned());
+        if !matches!(log_format.as_str(), "text" | "json") {
+            bail!("`--log-format {log_format}`: expected `text` or `json`");
+        }
+        Ok(Config {
+            database: database(flags.database_url.or(file.database_url).as_deref(), &data_dir),
+            data_dir,
+            listen: flags
+                .listen
+                .or(file.listen)
+                .unwrap_or_else(|| "127.0.0.1:8080".to_owned()),
+            external_url,
+            runner_concurrency: flags
+                .runner_concurrency
+                .or(file.runner_concurrency)
+                .unwrap_or_else(cores),
+            log: flags.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
+            log_json: log_format == "json",
+            root_token: flags.root_token,
+            root_password: flags.root_password,
+            durable: true,
+        })
+    }
+
+    /// Returns the settings for a server that listens on `address`.
+    pub(crate) fn settings(&self, address: SocketAddr) -> anyhow::Result<Settings> {
+        let url = match &self.external_url {
+            Some(url) => url.clone(),
+            None => format!("http://{}", reachable(address)).parse()?,
+        };
+        Ok(Settings::new(url))
+    }
+}
+
+/// The database that an address means; none = the file in the data folder.
+#[must_use]
+pub(crate) fn database(url: Option<&str>, data_dir: &std::path::Path) -> store::Database {
+    match url {
+        Some(url) => store::Database::parse(url),
+        None => store::Database::Sqlite(data_dir.join("tripline.db")),
+    }
+}
+
+/// The number of cores, as far as this process may use them.
+#[must_use]
+pub(crate) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// An address that a client on this machine can use: "any address" becomes loopback.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address {
+            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    address
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from_file(text: &str, flags: cli::Serve) -> anyhow::Result<Config> {
+        let folder = std::env::temp_dir().join(format!("tripline-config-{}-{:p}", std::process::id(), text));
+        std::fs::create_dir_all(&folder)?;
+        let path = folder.join("tripline.toml");
+        std::fs::write(&path, text)?;
+        let config = Config::from_flags(cli::Serve {
+            config: Some(path),
+            ..flags
+        });
+        std::fs::remove_dir_all(&folder)?;
+        config
+    }
+
+    #[test]
+    fn flags_beat_the_file_and_the_file_beats_the_defaults() {
+        let flags = cli::Serve {
+            listen: Some("127.0.0.1:1".to_owned()),
+            ..cli::Serve::default()
+        };
+        let config = from_file("listen = '127.0.0.1:2'\nrunner_concurrency = 7\n", flags).unwrap();
+        assert_eq!(
+            (config.listen.as_str(), config.runner_concurrency, config.log.as_str()),
+            ("127.0.0.1:1", 7, "info")
+        );
+    }
+
+    #[test]
+    fn an_unknown_key_is_named() {
+        let error = format!("{:#}", from_file("lisen = 'x'\n", cli::Serve::default()).unwrap_err());
+        assert!(error.contains("lisen") && error.contains("listen"), "{error}");
+    }
+
+    #[test]
+    fn any_address_is_reached_by_loopback() {
+        let config = Config::from_flags(cli::Serve::default()).unwrap();
+        let settings = config.settings("0.0.0.0:8080".parse().unwrap()).unwrap();
+        assert_eq!(settings.external_url.base(), "http://127.0.0.1:8080");
+    }
+}

@@ -1,0 +1,156 @@
+//! `tripline serve`: puts the parts together, serves, and takes them apart in order.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use app::time::SystemClock;
+use app::{App, Keys, setup};
+use store::{Options, Store};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tracing::info;
+
+use crate::config::Config;
+use crate::keyfile;
+
+/// Serves until SIGINT or SIGTERM.
+pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
+    let server = Server::start(config).await?;
+    if let Some(made) = &server.first_start {
+        print_first_start(&server, made);
+    }
+    info!("serving {} at {}", server.url(), server.address);
+    stop_signal().await?;
+    info!("stopping");
+    server.stop().await;
+    Ok(())
+}
+
+/// A server that serves.
+pub(crate) struct Server {
+    /// What it is made of.
+    pub(crate) app: App,
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    /// What the first start made, if this is one.
+    pub(crate) first_start: Option<setup::FirstStart>,
+    stop: watch::Sender<bool>,
+    serving: tokio::task::JoinHandle<()>,
+    sweeping: tokio::task::JoinHandle<()>,
+}
+
+impl Server {
+    /// Opens the data, binds the address and starts everything that runs beside requests.
+    pub(crate) async fn start(config: Config) -> anyhow::Result<Server> {
+        let listener = TcpListener::bind(&config.listen)
+            .await
+            .with_context(|| format!("cannot listen on `{}`", config.listen))?;
+        let address = listener.local_addr()?;
+        let app = open(&config, address)?;
+        let first_start = setup::first_start(&app, config.root_token.clone(), config.root_password.clone()).await?;
+        let (stop, stopped) = watch::channel(false);
+        let router = web::router(app.clone());
+        let serving = tokio::spawn(async move {
+            let mut stopped = stopped;
+            web::serve(listener, router, async move {
+                // An error means that the sender is gone: stop too.
+                let _ = stopped.wait_for(|stop| *stop).await;
+            })
+            .await;
+        });
+        let sweeping = tokio::spawn(app::jobs::sweep::run(app.clone(), stop.subscribe()));
+        Ok(Server {
+            app,
+            address,
+            first_start,
+            stop,
+            serving,
+            sweeping,
+        })
+    }
+
+    /// Returns the address for clients.
+    pub(crate) fn url(&self) -> &str {
+        self.app.settings.external_url.base()
+    }
+
+    /// Stops: first the runner takes no more jobs and ends those it has, then calls in progress finish,
+    /// then the database closes.
+    pub(crate) async fn stop(self) {
+        // No receiver means that serving has ended already.
+        let _ = self.stop.send(true);
+        for (task, name) in [(self.serving, "serving"), (self.sweeping, "sweeping")] {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "{name} ended with a panic");
+            }
+        }
+        self.app.store.close().await;
+    }
+}
+
+/// Opens database, key, repositories and blobs.
+fn open(config: &Config, address: SocketAddr) -> anyhow::Result<App> {
+    let data_dir = &config.data_dir;
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(data_dir)
+        .with_context(|| format!("cannot create the data folder `{}`", data_dir.display()))?;
+    let key = keyfile::read_or_create(data_dir, is_new(config, data_dir))?;
+    open_with(config, &key, config.settings(address)?)
+}
+
+/// Opens everything with a key that is known already.
+pub(crate) fn open_with(config: &Config, key: &[u8; 32], settings: app::Settings) -> anyhow::Result<App> {
+    let options = Options {
+        durable: config.durable,
+        ..Options::new(config.database.clone())
+    };
+    let store = Store::open(&options).with_context(|| format!("cannot open the database `{}`", config.database))?;
+    Ok(App::new(app::Parts {
+        store,
+        repositories: git::Repositories::new(config.data_dir.join("repositories"))?,
+        blobs: blob::Blobs::new(config.data_dir.join("blobs"))?,
+        keys: Keys::derive(key),
+        clock: Arc::new(SystemClock),
+        settings,
+        configs: app::pipelines::config::ConfigCache::default(),
+        desk: app::runners::Desk::default(),
+    }))
+}
+
+/// Whether a key may be made: there is no database yet that another key has sealed.
+fn is_new(config: &Config, data_dir: &Path) -> bool {
+    match &config.database {
+        store::Database::Sqlite(path) => !path.exists(),
+        // Several servers share one PostgreSQL; the check of the key against the database follows.
+        store::Database::Postgres(_) => !data_dir.join("repositories").exists(),
+    }
+}
+
+fn print_first_start(server: &Server, made: &setup::FirstStart) {
+    println!("Tripline is set up. User `{}`:", setup::ROOT);
+    if let Some(password) = &made.password {
+        println!("  password   {password}");
+    }
+    if let Some(token) = &made.token {
+        println!("  API token  {token}");
+    }
+    println!("They are shown this once. Address: {}", server.url());
+}
+
+/// Waits for SIGINT or SIGTERM.
+pub(crate) async fn stop_signal() -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
