@@ -65,6 +65,8 @@ pub struct Parts {
     pub configs: pipelines::config::ConfigCache,
     /// Where runners ask for jobs.
     pub desk: runners::Desk,
+    /// Logs that are coming in.
+    pub logs: runners::Logs,
 }
 
 impl App {

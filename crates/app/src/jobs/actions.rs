@@ -11,9 +11,9 @@ use crate::App;
 use crate::access::{self, Ability, ProjectAccess};
 use crate::caller::Caller;
 use crate::error::{Error, Result};
-use crate::jobs::given;
 use crate::jobs::locked::LockedPipeline;
 use crate::jobs::settle;
+use crate::jobs::{files, given};
 use crate::lookup::{self, ProjectKey};
 
 /// Cancels a job; with `force` one that is being canceled already ends at once. One that has ended stays as it is.
@@ -116,21 +116,12 @@ fn start(
     Ok(())
 }
 
-/// A job's files that are to be deleted now that no row names them.
-#[derive(Clone, Debug)]
-pub struct Erased {
-    /// The job.
-    pub job: Job,
-    /// Keys of the blobs of its artifacts. Its trace goes too.
-    pub blobs: Vec<String>,
-}
-
 /// Erases a job's log and artifacts.
 ///
 /// # Errors
 ///
 /// As [`cancel`]; 403 `Job is not erasable!` when it has not ended or is erased already.
-pub async fn erase(app: &App, caller: Caller, key: ProjectKey, id: JobId) -> Result<Erased> {
+pub async fn erase(app: &App, caller: Caller, key: ProjectKey, id: JobId) -> Result<Job> {
     let found = find(app, caller, key, id, Ability::ReadJobs).await?;
     let may = found.access.allows(&found.caller, Ability::EraseJob)
         || (found.access.allows(&found.caller, Ability::UpdatePipeline) && found.job.user_id == found.user);
@@ -138,7 +129,7 @@ pub async fn erase(app: &App, caller: Caller, key: ProjectKey, id: JobId) -> Res
         return Err(Error::forbidden());
     }
     let (id, now) = (found.job.id, app.clock.now());
-    let erased = app
+    let (job, artifacts) = app
         .store
         .write(move |tx| {
             let mut job = ops::jobs::lock(tx, id)?.ok_or(Error::RecordNotFound)?;
@@ -148,16 +139,14 @@ pub async fn erase(app: &App, caller: Caller, key: ProjectKey, id: JobId) -> Res
             job.erased_at = Some(now);
             job.updated_at = now;
             ops::jobs::save(tx, &job)?;
-            let files = ops::artifacts::of_jobs(tx, &[id])?;
-            ops::artifacts::delete(tx, &files.iter().map(|file| file.id).collect::<Vec<_>>())?;
+            let artifacts: Vec<_> = ops::artifacts::of_jobs(tx, &[id])?.iter().map(|file| file.id).collect();
+            ops::artifacts::delete(tx, &artifacts)?;
             ops::job_variables::delete(tx, id, JobVariablesKind::Dotenv)?;
-            Ok::<_, Error>(Erased {
-                job,
-                blobs: files.into_iter().map(|file| file.file.blob_key).collect(),
-            })
+            Ok((job, artifacts))
         })
         .await?;
-    Ok(erased)
+    files::delete(app, &[id], &artifacts).await;
+    Ok(job)
 }
 
 /// A job that the caller may do something to.

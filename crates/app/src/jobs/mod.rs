@@ -1,7 +1,9 @@
 //! The life of a job after its pipeline was created: everything that can happen to it.
 
 pub mod actions;
+pub mod coverage;
 pub mod dotenv;
+pub mod files;
 pub mod finish;
 pub mod given;
 pub mod locked;

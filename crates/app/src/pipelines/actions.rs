@@ -8,7 +8,7 @@ use crate::App;
 use crate::access::Ability;
 use crate::caller::Caller;
 use crate::error::{Error, Result};
-use crate::jobs::{actions, given, settle};
+use crate::jobs::{actions, files, given, settle};
 use crate::lookup::{self, ProjectKey};
 
 /// Cancels every job of a pipeline that can be, and its child pipelines.
@@ -76,21 +76,12 @@ pub async fn retry(app: &App, caller: Caller, key: ProjectKey, id: PipelineId) -
     Ok((project, settled.pipeline))
 }
 
-/// What a deleted pipeline leaves behind: files to be deleted now that no row names them.
-#[derive(Clone, Debug, Default)]
-pub struct Left {
-    /// Jobs whose traces go.
-    pub jobs: Vec<JobId>,
-    /// Keys of the blobs of artifacts.
-    pub blobs: Vec<String>,
-}
-
 /// Deletes a pipeline with its jobs, logs and artifacts; running jobs are canceled before.
 ///
 /// # Errors
 ///
 /// As [`cancel`]; needs the Owner.
-pub async fn delete(app: &App, caller: Caller, key: ProjectKey, id: PipelineId) -> Result<Left> {
+pub async fn delete(app: &App, caller: Caller, key: ProjectKey, id: PipelineId) -> Result<()> {
     let this = app.clone();
     let pipeline = app
         .store
@@ -99,21 +90,32 @@ pub async fn delete(app: &App, caller: Caller, key: ProjectKey, id: PipelineId) 
             ops::pipelines::get(tx, access.project.id, id)?.ok_or(Error::RecordNotFound)
         })
         .await?;
-    cancel_with_children(app, pipeline.id).await?;
-    app.store
+    let (id, project) = (pipeline.id, pipeline.project_id);
+    cancel_with_children(app, id).await?;
+    let (jobs, artifacts, project) = app
+        .store
         .write(move |tx| {
-            let Some(pipeline) = ops::pipelines::lock(tx, pipeline.id)? else {
-                return Ok(Left::default());
+            let project = ops::projects::get(tx, project)?;
+            let Some(pipeline) = ops::pipelines::lock(tx, id)? else {
+                return Ok((Vec::new(), Vec::new(), project));
             };
-            let files = ops::artifacts::of_pipeline(tx, pipeline.id)?;
-            let jobs = ops::jobs::ids_of_pipeline(tx, pipeline.id)?;
+            let artifacts = ops::artifacts::of_pipeline(tx, id)?
+                .iter()
+                .map(|file| file.id)
+                .collect();
+            let jobs = ops::jobs::ids_of_pipeline(tx, id)?;
             ops::pipelines::delete(tx, &pipeline)?;
-            Ok(Left {
-                jobs,
-                blobs: files.into_iter().map(|file| file.file.blob_key).collect(),
-            })
+            Ok::<_, Error>((jobs, artifacts, project))
         })
-        .await
+        .await?;
+    files::delete(app, &jobs, &artifacts).await;
+    match project.map(|project| app.repositories.open(&project)) {
+        Some(Ok(repository)) => crate::blocking(move || Ok(repository.delete_pipeline_ref(id)?))
+            .await
+            .map(drop),
+        Some(Err(git::Error::NoRepository { .. })) | None => Ok(()),
+        Some(Err(error)) => Err(error.into()),
+    }
 }
 
 async fn find(app: &App, caller: Caller, key: ProjectKey, id: PipelineId) -> Result<(Project, Pipeline)> {

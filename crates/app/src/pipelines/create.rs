@@ -239,7 +239,7 @@ fn resolve(app: &App, request: &NewPipeline, context: &Context) -> Result<std::r
 }
 
 /// Reads a commit and its configuration, or takes them from memory.
-async fn revision(app: &App, project: &Project, sha: &Sha) -> Result<Arc<Revision>> {
+pub(crate) async fn revision(app: &App, project: &Project, sha: &Sha) -> Result<Arc<Revision>> {
     let path = project
         .settings
         .config_path

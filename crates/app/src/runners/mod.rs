@@ -1,7 +1,12 @@
 //! Runners: who they are, which jobs they get and what they report about them.
 
 pub mod desk;
+pub mod logs;
+pub mod payload;
+pub mod report;
+pub mod request;
 pub mod suitable;
 pub mod variables;
 
 pub use desk::Desk;
+pub use logs::Logs;

@@ -53,12 +53,7 @@ pub fn projects(tx: &mut dyn Tx, ids: &[ProjectId]) -> Result<HashMap<ProjectId,
 }
 
 fn of_project(tx: &mut dyn Tx, project: Project) -> Result<ProjectFacts, StoreError> {
-    let mut groups = Vec::new();
-    let mut next = Some(project.namespace_id);
-    while let Some(id) = next {
-        groups.push(id);
-        next = ops::namespaces::get(tx, id)?.and_then(|namespace| namespace.parent_id);
-    }
+    let groups = ops::namespaces::with_ancestors(tx, project.namespace_id)?;
     Ok(ProjectFacts {
         groups,
         settings: project.settings,

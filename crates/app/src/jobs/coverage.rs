@@ -1,0 +1,79 @@
+//! Coverage: the number that a job's `coverage` expression finds in its log.
+
+use model::Job;
+use regex::Regex;
+use store::ops;
+
+use crate::App;
+use crate::error::{Error, Result};
+
+/// The end of a log in which coverage is looked for, in bytes: reports stand at the end.
+const LOOKED_AT: u64 = 8 << 20;
+
+/// Finds the coverage in percent in a job's log; `None` when it does not ask for any or there is none.
+///
+/// # Errors
+///
+/// Only what is wrong with the server.
+pub async fn find(app: &App, job: &Job) -> Result<Option<f64>> {
+    let id = job.definition_id;
+    let definition = app.store.read(move |tx| ops::definitions::get(tx, id)).await?;
+    let Some(expression) = definition.and_then(|definition| definition.coverage.clone()) else {
+        return Ok(None);
+    };
+    let Ok(expression) = Regex::new(&expression) else {
+        return Ok(None);
+    };
+    let size = app
+        .blobs
+        .traces
+        .size(job.id)
+        .await
+        .map_err(Error::internal)?
+        .unwrap_or(0);
+    let range = size.saturating_sub(LOOKED_AT)..size;
+    let Some(reader) = app.blobs.traces.read(job.id, range).await.map_err(Error::internal)? else {
+        return Ok(None);
+    };
+    let log = reader.read_all().await.map_err(Error::internal)?;
+    crate::blocking(move || Ok(in_log(&expression, &String::from_utf8_lossy(&log)))).await
+}
+
+/// The last line that matches, in it the last match, in that the first group, in that the first number.
+fn in_log(expression: &Regex, log: &str) -> Option<f64> {
+    log.lines().rev().find_map(|line| {
+        let found = expression.captures_iter(line).last()?;
+        let text = found.iter().skip(1).flatten().next().or_else(|| found.get(0))?.as_str();
+        number(text)
+    })
+}
+
+fn number(text: &str) -> Option<f64> {
+    let start = text.find(|c: char| c.is_ascii_digit())?;
+    let end = text[start..]
+        .find(|c: char| !(c.is_ascii_digit() || c == '.'))
+        .map_or(text.len(), |end| start + end);
+    text[start..end]
+        .trim_end_matches('.')
+        .parse()
+        .ok()
+        .filter(|number: &f64| number.is_finite())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_number_that_the_expression_finds_is_the_coverage() {
+        for (expression, log, expected) in [
+            (r"TOTAL.*\s(\d+)%", "TOTAL 10 2 80%\nTOTAL 20 2 90%\nbye", Some(90.0)),
+            (r"Coverage: \d+\.\d+", "Coverage: 12.5%", Some(12.5)),
+            (r"covered: (\d+\.\d+)", "covered: 1.5 covered: 2.5", Some(2.5)),
+            (r"lines: \S+", "lines: none", None),
+            (r"x", "nothing", None),
+        ] {
+            assert_eq!(in_log(&Regex::new(expression).unwrap(), log), expected, "{expression}");
+        }
+    }
+}
