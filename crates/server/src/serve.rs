@@ -41,6 +41,7 @@ pub(crate) struct Server {
     stop: watch::Sender<bool>,
     serving: tokio::task::JoinHandle<()>,
     sweeping: tokio::task::JoinHandle<()>,
+    handing_out: tokio::task::JoinHandle<()>,
 }
 
 impl Server {
@@ -63,6 +64,7 @@ impl Server {
             .await;
         });
         let sweeping = tokio::spawn(app::jobs::sweep::run(app.clone(), stop.subscribe()));
+        let handing_out = tokio::spawn(app::runners::desk::run(app.clone(), stop.subscribe()));
         Ok(Server {
             app,
             address,
@@ -70,6 +72,7 @@ impl Server {
             stop,
             serving,
             sweeping,
+            handing_out,
         })
     }
 
@@ -83,7 +86,11 @@ impl Server {
     pub(crate) async fn stop(self) {
         // No receiver means that serving has ended already.
         let _ = self.stop.send(true);
-        for (task, name) in [(self.serving, "serving"), (self.sweeping, "sweeping")] {
+        for (task, name) in [
+            (self.serving, "serving"),
+            (self.handing_out, "handing out jobs"),
+            (self.sweeping, "sweeping"),
+        ] {
             if let Err(error) = task.await {
                 tracing::error!(%error, "{name} ended with a panic");
             }
@@ -120,6 +127,7 @@ pub(crate) fn open_with(config: &Config, key: &[u8; 32], settings: app::Settings
         settings,
         configs: app::pipelines::config::ConfigCache::default(),
         desk: app::runners::Desk::default(),
+        logs: app::runners::Logs::default(),
     }))
 }
 
