@@ -108,7 +108,7 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
     };
     loop {
         tokio::select! {
-            _ = stop.wait_for(|stop| *stop) => return,
+            () = told(&mut stop) => return,
             ask = asks.recv() => {
                 let Some(ask) = ask else { return };
                 let mut new = vec![ask];
@@ -130,6 +130,11 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
             }
         }
     }
+}
+
+/// Waits until told to stop; a sender that is gone means the same.
+async fn told(stop: &mut watch::Receiver<bool>) {
+    _ = stop.wait_for(|stop| *stop).await;
 }
 
 const fn may_mean_work(wake: &Result<Wake, broadcast::error::RecvError>) -> bool {
