@@ -2,7 +2,9 @@
 //! case and answers with a type of `wire`. Paths are those below `/api/v4`.
 
 mod access_tokens;
+mod groups;
 mod pipelines;
+mod projects;
 mod triggers;
 mod users;
 mod version;
@@ -14,7 +16,9 @@ use axum::Router;
 pub(crate) fn routes() -> Router<App> {
     Router::new()
         .merge(access_tokens::routes())
+        .merge(groups::routes())
         .merge(pipelines::routes())
+        .merge(projects::routes())
         .merge(triggers::routes())
         .merge(users::routes())
         .merge(version::routes())
