@@ -1,6 +1,8 @@
 //! One job from its payload to its end.
 
 mod cache;
+mod collect;
+mod context;
 mod dependencies;
 mod dirs;
 mod git;

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 
 use wire::runner::Cache;
 
+use super::context::Context;
 use super::dirs::repository_path;
-use super::run::Context;
 use super::stage::{Failure, Shell, Watch};
 use super::{dependencies, uploads};
 use crate::archive::{Format, PackOrder};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 use wire::runner::Dependency;
 
-use super::run::Context;
+use super::context::Context;
 use super::stage::{Failure, Program, Shell, Watch};
 use crate::archive::UnpackOrder;
 use crate::keeper::SELF;

@@ -8,26 +8,17 @@ use std::sync::Arc;
 
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::JoinHandle;
-use wire::runner::{Job, Variable};
+use wire::runner::Job;
 
+use super::collect::{collect_variables, complete, lookup, secrets};
+use super::context::Context;
 use super::dirs::Dirs;
-use super::git::{Checkout, base64};
+use super::git::Checkout;
 use super::settings::{Settings, Strategy, flag};
 use super::stage::{Failure, Program, Shell, Watch};
-use super::variables::{Variables, expand};
-use super::{Place, cache, dependencies, inputs, script, uploads};
+use super::{Place, cache, dependencies, uploads};
 use crate::keeper::{Keeper, Protection};
 use crate::trace::{JobHandle, LogSettings, Outcome, TraceLog, Uploader, Verdict};
-
-/// Everything a stage needs to know about its job.
-pub(super) struct Context<'a> {
-    pub(super) job: &'a Job,
-    pub(super) place: &'a Place,
-    pub(super) dirs: &'a Dirs,
-    pub(super) settings: &'a Settings,
-    /// Expanded, the last of each name.
-    pub(super) variables: &'a [Variable],
-}
 
 /// Runs `job`; returns the task that reports its end, and whether the keeper can go on.
 pub(crate) async fn run(
@@ -457,172 +448,4 @@ fn in_words(duration: std::time::Duration) -> String {
         (0, minutes, seconds) => format!("{minutes}m{seconds}s"),
         (hours, minutes, seconds) => format!("{hours}h{minutes}m{seconds}s"),
     }
-}
-
-impl Context<'_> {
-    /// Returns the environment of a stage.
-    pub(super) fn environment(&self, job_status: &str) -> Vec<(String, String)> {
-        let value = |variable: &Variable| {
-            if variable.file {
-                self.dirs.file_variable(&variable.key).to_string_lossy().into_owned()
-            } else if variable.key == "CI_JOB_STATUS" {
-                job_status.to_owned()
-            } else {
-                variable.value.clone()
-            }
-        };
-        self.variables
-            .iter()
-            .map(|variable| (variable.key.clone(), value(variable)))
-            .collect()
-    }
-
-    /// Returns `text` with the job's variables in place of their names.
-    pub(super) fn expand(&self, text: &str) -> String {
-        expand(text, |name| {
-            match self.variables.iter().find(|variable| variable.key == name) {
-                Some(variable) if variable.file => self.dirs.file_variable(name).to_string_lossy().into_owned(),
-                Some(variable) => variable.value.clone(),
-                None => String::new(),
-            }
-        })
-    }
-
-    /// Returns shell text for the lines of a step.
-    fn step(&self, lines: &[String]) -> Result<String, Failure> {
-        let lines: Result<Vec<_>, _> = lines
-            .iter()
-            .map(|line| inputs::interpolate(line, &self.job.inputs))
-            .collect();
-        let lines = lines.map_err(Failure::Configuration)?;
-        Ok(script::step(
-            &lines,
-            &self.place.site.prepared.shell_name,
-            self.settings.trace_commands,
-        ))
-    }
-
-    pub(super) async fn run_script(
-        &self,
-        shell: &mut Shell<'_>,
-        watch: &mut Watch,
-        name: &str,
-        text: &str,
-        env: Vec<(String, String)>,
-    ) -> Result<(), Failure> {
-        let file = self.write_script(name, text).await?;
-        let argv = self.shell_command(&file);
-        shell
-            .run(
-                watch,
-                Program {
-                    argv,
-                    env,
-                    dir: &self.dirs.project,
-                    limit: None,
-                    keep_rest: false,
-                },
-            )
-            .await
-    }
-
-    fn shell_command(&self, file: &str) -> Vec<String> {
-        let shell = self.place.site.prepared.shell.to_string_lossy().into_owned();
-        match self.place.site.prepared.shell_name.as_str() {
-            "bash" => vec![shell, "--noprofile".to_owned(), "--norc".to_owned(), file.to_owned()],
-            _ => vec![shell, file.to_owned()],
-        }
-    }
-
-    /// Writes a file that the job's processes can read and returns its path.
-    pub(super) async fn write_script(&self, name: &str, text: &str) -> Result<String, Failure> {
-        let (dirs, path, text) = (self.dirs.clone(), self.dirs.temporary.join(name), text.to_owned());
-        let shown = path.to_string_lossy().into_owned();
-        match tokio::task::spawn_blocking(move || dirs.write(&path, text.as_bytes())).await {
-            Ok(Ok(())) => Ok(shown),
-            Ok(Err(error)) => Err(Failure::System(format!("cannot write `{shown}`: {error}"))),
-            Err(error) => Err(Failure::System(error.to_string())),
-        }
-    }
-}
-
-/// Returns what the server sent, on top of what this machine says.
-fn collect_variables(job: &Job, place: &Place) -> Variables {
-    let mut variables = Variables::default();
-    variables.set("SHELL", place.site.prepared.shell.to_string_lossy());
-    variables.set("TERM", "xterm");
-    let user = match &place.site.prepared.account {
-        Some(account) => account.name.clone(),
-        None => std::env::var("USER").unwrap_or_else(|_| "tripline".to_owned()),
-    };
-    variables.set("USER", user.clone());
-    variables.set("LOGNAME", user);
-    for (key, value) in &place.site.prepared.environment {
-        variables.set(key, value.clone());
-    }
-    variables.set("CI_SERVER", "yes");
-    variables.set("CI_JOB_STATUS", "running");
-    variables.set("CI_CONCURRENT_ID", place.slot.to_string());
-    variables.set("CI_CONCURRENT_PROJECT_ID", place.slot.to_string());
-    variables.set("CI_RUNNER_SHORT_TOKEN", place.site.prepared.short_token.clone());
-    if let Some(image) = &job.image {
-        variables.set("CI_JOB_IMAGE", image.name.clone());
-    }
-    variables.extend(&job.variables);
-    variables
-}
-
-/// Adds what depends on the job's folders, and expands everything.
-fn complete(sent: Variables, dirs: &Dirs, job: &Job) -> Vec<Variable> {
-    let path = |path: &std::path::Path| path.to_string_lossy().into_owned();
-    let mut variables = Variables::default();
-    variables.set("HOME", path(&dirs.home()));
-    variables.set("TMPDIR", path(&dirs.tmp()));
-    variables.set("CI_BUILDS_DIR", path(&dirs.builds));
-    variables.set("CI_PROJECT_DIR", path(&dirs.project));
-    variables.set("CI_JOB_TIMEOUT", job.runner_info.timeout.to_string());
-    variables.append(sent);
-    variables.set("CI_SHARED_ENVIRONMENT", "true");
-    variables.set("CI_RUNNER_VERSION", env!("CARGO_PKG_VERSION"));
-    variables.set("CI_RUNNER_REVISION", "");
-    variables.set(
-        "CI_RUNNER_EXECUTABLE_ARCH",
-        format!("{}/{}", std::env::consts::OS, std::env::consts::ARCH),
-    );
-    variables.set("RUNNER_TEMP_PROJECT_DIR", path(&dirs.temporary));
-    variables.set("GITLAB_ENV", path(&dirs.exported()));
-    variables.expanded(|key| path(&dirs.file_variable(key)))
-}
-
-fn lookup(variables: &[Variable], name: &str) -> String {
-    variables
-        .iter()
-        .find(|variable| variable.key == name)
-        .map(|variable| variable.value.clone())
-        .unwrap_or_default()
-}
-
-/// Returns everything that must not appear in the log.
-fn secrets(job: &Job, variables: &[Variable]) -> Vec<String> {
-    let masked = |key: &str| {
-        job.variables
-            .iter()
-            .any(|variable| variable.key == key && variable.masked)
-    };
-    let mut secrets: Vec<String> = variables
-        .iter()
-        .filter(|v| masked(&v.key))
-        .map(|v| v.value.clone())
-        .collect();
-    secrets.extend(
-        job.variables
-            .iter()
-            .filter(|variable| variable.masked)
-            .map(|variable| variable.value.clone()),
-    );
-    secrets.extend(job.dependencies.iter().map(|dependency| dependency.token.clone()));
-    secrets.extend(job.credentials.iter().map(|credential| credential.password.clone()));
-    secrets.push(job.token.clone());
-    secrets.push(base64(format!("gitlab-ci-token:{}", job.token).as_bytes()));
-    secrets
 }

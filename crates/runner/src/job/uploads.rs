@@ -9,7 +9,7 @@ use nix::libc::O_NOFOLLOW;
 use tokio::time::sleep;
 use wire::runner::Artifact;
 
-use super::run::Context;
+use super::context::Context;
 use super::stage::{Failure, Program, Shell, Watch};
 use crate::archive::{Format, PackOrder};
 use crate::client::Upload;

@@ -56,6 +56,11 @@ pub(super) fn prepare(config: &Config) -> Result<Prepared, StartError> {
     for name in ["LANG", "LC_ALL", "TZ"] {
         environment.extend(std::env::var(name).ok().map(|value| (name.to_owned(), value)));
     }
+    let user = match &account {
+        Some(account) => account.name.clone(),
+        None => std::env::var("USER").unwrap_or_else(|_| "tripline".to_owned()),
+    };
+    environment.extend(["USER", "LOGNAME"].map(|name| (name.to_owned(), user.clone())));
     environment.extend(config.environment.iter().cloned());
     let mut writable: Vec<PathBuf> = SHARED_FOLDERS.iter().map(PathBuf::from).collect();
     writable.extend(config.writable_paths.iter().cloned());

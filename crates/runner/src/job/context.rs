@@ -1,0 +1,106 @@
+//! What every stage of a job looks at: the job, its place, its variables; and how a script is run in it.
+
+use wire::runner::{Job, Variable};
+
+use super::dirs::Dirs;
+use super::settings::Settings;
+use super::stage::{Failure, Program, Shell, Watch};
+use super::variables::expand;
+use super::{Place, inputs, script};
+
+/// Everything a stage needs to know about its job.
+pub(super) struct Context<'a> {
+    pub(super) job: &'a Job,
+    pub(super) place: &'a Place,
+    pub(super) dirs: &'a Dirs,
+    pub(super) settings: &'a Settings,
+    /// Expanded, the last of each name.
+    pub(super) variables: &'a [Variable],
+}
+
+impl Context<'_> {
+    /// Returns the environment of a stage.
+    pub(super) fn environment(&self, job_status: &str) -> Vec<(String, String)> {
+        let value = |variable: &Variable| {
+            if variable.file {
+                self.dirs.file_variable(&variable.key).to_string_lossy().into_owned()
+            } else if variable.key == "CI_JOB_STATUS" {
+                job_status.to_owned()
+            } else {
+                variable.value.clone()
+            }
+        };
+        self.variables
+            .iter()
+            .map(|variable| (variable.key.clone(), value(variable)))
+            .collect()
+    }
+
+    /// Returns `text` with the job's variables in place of their names.
+    pub(super) fn expand(&self, text: &str) -> String {
+        expand(text, |name| {
+            match self.variables.iter().find(|variable| variable.key == name) {
+                Some(variable) if variable.file => self.dirs.file_variable(name).to_string_lossy().into_owned(),
+                Some(variable) => variable.value.clone(),
+                None => String::new(),
+            }
+        })
+    }
+
+    /// Returns shell text for the lines of a step.
+    pub(super) fn step(&self, lines: &[String]) -> Result<String, Failure> {
+        let lines: Result<Vec<_>, _> = lines
+            .iter()
+            .map(|line| inputs::interpolate(line, &self.job.inputs))
+            .collect();
+        let lines = lines.map_err(Failure::Configuration)?;
+        Ok(script::step(
+            &lines,
+            &self.place.site.prepared.shell_name,
+            self.settings.trace_commands,
+        ))
+    }
+
+    pub(super) async fn run_script(
+        &self,
+        shell: &mut Shell<'_>,
+        watch: &mut Watch,
+        name: &str,
+        text: &str,
+        env: Vec<(String, String)>,
+    ) -> Result<(), Failure> {
+        let file = self.write_script(name, text).await?;
+        let argv = self.shell_command(&file);
+        shell
+            .run(
+                watch,
+                Program {
+                    argv,
+                    env,
+                    dir: &self.dirs.project,
+                    limit: None,
+                    keep_rest: false,
+                },
+            )
+            .await
+    }
+
+    pub(super) fn shell_command(&self, file: &str) -> Vec<String> {
+        let shell = self.place.site.prepared.shell.to_string_lossy().into_owned();
+        match self.place.site.prepared.shell_name.as_str() {
+            "bash" => vec![shell, "--noprofile".to_owned(), "--norc".to_owned(), file.to_owned()],
+            _ => vec![shell, file.to_owned()],
+        }
+    }
+
+    /// Writes a file that the job's processes can read and returns its path.
+    pub(super) async fn write_script(&self, name: &str, text: &str) -> Result<String, Failure> {
+        let (dirs, path, text) = (self.dirs.clone(), self.dirs.temporary.join(name), text.to_owned());
+        let shown = path.to_string_lossy().into_owned();
+        match tokio::task::spawn_blocking(move || dirs.write(&path, text.as_bytes())).await {
+            Ok(Ok(())) => Ok(shown),
+            Ok(Err(error)) => Err(Failure::System(format!("cannot write `{shown}`: {error}"))),
+            Err(error) => Err(Failure::System(error.to_string())),
+        }
+    }
+}
