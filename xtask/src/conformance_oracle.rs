@@ -5,6 +5,7 @@
 
 mod front;
 mod lint;
+pub(crate) mod real_world;
 
 use std::fs;
 use std::path::Path;
@@ -40,21 +41,29 @@ pub(crate) fn run(folder: &Path, verbose: bool) -> Result<Tally> {
             println!("  {table}: no such table, left out");
             continue;
         }
-        let tally = run_table(&path, *check, verbose)?;
+        let tally = run_table(&path, check, verbose)?;
         println!("  {table} {}/{}", tally.passed, tally.passed + tally.failed);
+        total.passed += tally.passed;
+        total.failed += tally.failed;
+    }
+    let path = folder.join("real-world.jsonl");
+    if path.is_file() {
+        let files = folder.join("..");
+        let tally = run_table(&path, &|row| real_world::row(&files, row), verbose)?;
+        println!("  real-world {}/{}", tally.passed, tally.passed + tally.failed);
         total.passed += tally.passed;
         total.failed += tally.failed;
     }
     Ok(total)
 }
 
-fn run_table(path: &Path, check: Check, verbose: bool) -> Result<Tally> {
+fn run_table(path: &Path, check: &dyn Fn(&Json) -> Result<()>, verbose: bool) -> Result<Tally> {
     let text = fs::read_to_string(path).map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
     let mut tally = Tally::default();
     for (number, line) in text.lines().enumerate() {
         let row: Json =
             serde_json::from_str(line).map_err(|error| format!("`{}` line {}: {error}", path.display(), number + 1))?;
-        let id = row["id"].as_str().unwrap_or_default();
+        let id = row["id"].as_str().or_else(|| row["file"].as_str()).unwrap_or_default();
         let reason = DIFFERENCES
             .iter()
             .find(|(known, _)| *known == id)

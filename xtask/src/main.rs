@@ -12,6 +12,8 @@ mod conformance;
 #[cfg(feature = "conformance")]
 mod conformance_composite;
 #[cfg(feature = "conformance")]
+mod conformance_files;
+#[cfg(feature = "conformance")]
 mod conformance_oracle;
 mod process;
 mod services;

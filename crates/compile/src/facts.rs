@@ -33,7 +33,7 @@ pub enum FileKey {
         /// `cache` in seconds.
         cache_seconds: Option<u64>,
     },
-    /// One of the templates that come with Tripline.
+    /// A template that does not come with Tripline (ours are found without asking).
     Template {
         /// Name, e.g. `Jobs/Build.gitlab-ci.yml`.
         name: String,

@@ -139,7 +139,7 @@ fn job(expected: &Json, found: &JobSummary) -> Result<()> {
 }
 
 /// The expected fields with what we do not tell apart made equal.
-fn normal(expected: &Json) -> Map<String, Json> {
+pub(super) fn normal(expected: &Json) -> Map<String, Json> {
     let mut map = expected.as_object().cloned().unwrap_or_default();
     // Kept only as what they lead to: published paths, the map's absence.
     for key in ["publish", "pages"] {
@@ -244,7 +244,7 @@ fn seconds(text: &Json) -> Json {
 }
 
 /// Our job in the fields of the table.
-fn fields(job: &JobSummary) -> Map<String, Json> {
+pub(super) fn fields(job: &JobSummary) -> Map<String, Json> {
     let definition = &job.definition;
     let mut map = Map::new();
     let mut put = |key: &str, value: Json| {
@@ -401,7 +401,7 @@ fn cross(need: &CrossNeed) -> Option<Json> {
     }
 }
 
-fn environment(environment: &Environment) -> Json {
+pub(super) fn environment(environment: &Environment) -> Json {
     let kubernetes = environment
         .kubernetes
         .as_ref()

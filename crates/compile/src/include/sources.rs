@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::entry::Finding;
-use crate::facts::{Answer, Component, Demand, FetchedFile, FileKey};
+use crate::facts::{Answer, Demand, FetchedFile, FileKey};
 use crate::load::Included;
 use crate::templates;
 
@@ -134,11 +134,7 @@ impl Reader<'_> {
         }
         let key = file_key(location, kind, place);
         let demand = Demand::File(key);
-        let answer = match kind {
-            // All templates are ours; the caller may know more, but is not asked.
-            Kind::Template => self.facts.get(&demand).unwrap_or(&Answer::Missing),
-            _ => self.ask(demand)?,
-        };
+        let answer = self.ask(demand)?;
         let Answer::File(file) = answer else {
             return Err(wrong(self.missing(location, kind, answer, &shown)));
         };
@@ -326,7 +322,7 @@ fn inner_place(file: &FetchedFile, kind: Kind, place: &Place, location: &Locatio
             project: file.project.clone(),
             sha: file.sha.clone(),
             has_variables: place.has_variables,
-            component: Some(file.component.clone().unwrap_or_else(Component::default)),
+            component: Some(file.component.clone().unwrap_or_default()),
         },
         Kind::Remote | Kind::Template => Place::default(),
     }
