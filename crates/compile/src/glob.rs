@@ -103,7 +103,7 @@ fn exact_exists(pattern: &str, paths: &[String]) -> bool {
 
 /// `.ext` of `**/*.ext`: GitLab takes a short cut for these, and it is wider than the pattern.
 fn suffix_of(pattern: &str) -> Option<&str> {
-    let suffix = pattern.strip_prefix("**/*").unwrap_or(pattern);
+    let suffix = pattern.strip_prefix("**/*")?;
     (suffix.starts_with('.') && !suffix.contains('/') && is_exact(suffix)).then_some(suffix)
 }
 

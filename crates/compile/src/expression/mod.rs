@@ -44,13 +44,16 @@ impl ExpressionError {
     }
 }
 
+/// Finds the value of an input; `None` = there is none.
+pub type InputLookup<'a> = &'a dyn Fn(&str) -> Option<Node>;
+
 /// What an expression may look at.
 #[derive(Clone, Copy)]
 pub struct Scope<'a> {
     /// Value of `$NAME`; `None` = undefined.
     pub variable: &'a dyn Fn(&str) -> Option<Cow<'a, str>>,
     /// Value of `$[[ inputs.NAME ]]`; only input rules have some.
-    pub input: Option<&'a dyn Fn(&str) -> Option<Node>>,
+    pub input: Option<InputLookup<'a>>,
     /// Keeps regular expressions that come from variables.
     pub regexes: Option<&'a RegexCache>,
 }

@@ -14,7 +14,7 @@ pub(super) fn resolve(header: &Header, given: &IndexMap<&str, Node>) -> Result<I
     let unknown: Vec<&str> = given
         .keys()
         .copied()
-        .filter(|name| !header.inputs.contains_key(*name))
+        .filter(|name| header.inputs.get(*name).is_none_or(|spec| spec.kind.is_none()))
         .collect();
     if !unknown.is_empty() {
         let message = format!("unknown input arguments: {}", unknown.join(", "));

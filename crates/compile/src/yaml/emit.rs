@@ -23,7 +23,7 @@ fn write_value(node: &Node, indent: usize, out: &mut String) {
         Value::Mapping(mapping) if mapping.is_empty() => out.push_str(" {}\n"),
         Value::Sequence(items) => {
             out.push('\n');
-            write_items(items, indent, out);
+            write_items(items, indent, false, out);
         }
         Value::Mapping(mapping) => {
             out.push('\n');
@@ -37,19 +37,22 @@ fn write_value(node: &Node, indent: usize, out: &mut String) {
     }
 }
 
-fn write_items(items: &[Node], indent: usize, out: &mut String) {
+fn write_items(items: &[Node], indent: usize, mut on_line: bool, out: &mut String) {
     for item in items {
-        pad(indent, out);
+        if !on_line {
+            pad(indent, out);
+        }
+        on_line = false;
         out.push('-');
         match &item.value {
-            // The first pair stands on the line of the dash.
+            // The first pair or item stands on the line of the dash.
             Value::Mapping(mapping) if !mapping.is_empty() => {
                 out.push(' ');
                 write_pairs(mapping, indent + 2, true, out);
             }
             Value::Sequence(inner) if !inner.is_empty() => {
-                out.push('\n');
-                write_items(inner, indent + 2, out);
+                out.push(' ');
+                write_items(inner, indent + 2, true, out);
             }
             _ => write_value(item, indent + 2, out),
         }
@@ -65,7 +68,7 @@ fn write_pairs(mapping: &Mapping, indent: usize, mut on_line: bool, out: &mut St
         write_key(key, out);
         out.push(':');
         // A list stands as deep as its key, everything else deeper.
-        let deeper = if matches!(entry.value.value, Value::Sequence(_)) {
+        let deeper = if matches!(entry.value.value, Value::Sequence(_) | Value::Reference(_)) {
             indent
         } else {
             indent + 2
@@ -99,6 +102,8 @@ fn pad(indent: usize, out: &mut String) {
 
 fn write_key(key: &Key, out: &mut String) {
     match key {
+        // Otherwise it would be read as a merge key, also in quotes.
+        Key::Text(text) if &**text == "<<" => out.push_str("!!str '<<'"),
         Key::Text(text) if is_plain(text) => out.push_str(text),
         Key::Text(text) => write_quoted(text, out),
         // Psych writes `null` as a key like this.

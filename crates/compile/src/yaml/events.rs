@@ -10,7 +10,6 @@
 use std::ffi::CStr;
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
-use std::ptr;
 use std::slice;
 
 use libyaml_rs as sys;
@@ -24,18 +23,14 @@ pub(super) struct Mark {
     pub(super) column: u64,
 }
 
-/// One event that matters for building a tree.
-#[derive(Debug)]
+/// One event. It owns what libyaml allocated for it; texts are borrowed from it.
 pub(super) struct Event {
-    /// What it is.
-    pub(super) kind: Kind,
-    /// Where it starts.
-    pub(super) start: Mark,
+    raw: MaybeUninit<sys::yaml_event_t>,
 }
 
 /// The kinds of events.
 #[derive(Debug)]
-pub(super) enum Kind {
+pub(super) enum Kind<'e> {
     /// Start of the stream or of a document.
     Start,
     /// End of a document.
@@ -43,35 +38,35 @@ pub(super) enum Kind {
     /// End of the stream.
     StreamEnd,
     /// `*name`.
-    Alias(String),
+    Alias(&'e str),
     /// A scalar.
-    Scalar(Scalar),
+    Scalar(Scalar<'e>),
     /// `[` or the first `-`.
-    SequenceStart(Properties),
+    SequenceStart(Properties<'e>),
     /// End of a sequence.
     SequenceEnd,
     /// `{` or the first key.
-    MappingStart(Properties),
+    MappingStart(Properties<'e>),
     /// End of a mapping.
     MappingEnd,
 }
 
 /// Anchor and tag of a node.
-#[derive(Debug, Default)]
-pub(super) struct Properties {
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Properties<'e> {
     /// `&name`.
-    pub(super) anchor: Option<String>,
+    pub(super) anchor: Option<&'e str>,
     /// The resolved tag, unless it is `!`.
-    pub(super) tag: Option<String>,
+    pub(super) tag: Option<&'e str>,
 }
 
 /// A scalar as written.
-#[derive(Debug)]
-pub(super) struct Scalar {
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scalar<'e> {
     /// Anchor and tag.
-    pub(super) properties: Properties,
+    pub(super) properties: Properties<'e>,
     /// Its text after unquoting and folding.
-    pub(super) text: String,
+    pub(super) text: &'e str,
     /// Whether libyaml says that it is text and nothing else.
     pub(super) quoted: bool,
 }
@@ -117,16 +112,16 @@ impl<'t> Events<'t> {
 
     /// Returns the next event. After an error or the end of the stream there is nothing more to ask.
     pub(super) fn next(&mut self) -> Result<Event, Box<Problem>> {
-        let mut event = MaybeUninit::<sys::yaml_event_t>::uninit();
+        let mut event = Event {
+            raw: MaybeUninit::uninit(),
+        };
         // SAFETY: the parser was initialized in `new`. `yaml_parser_parse` zeroes the event first,
         // so it may be read and deleted whatever the outcome.
-        unsafe {
-            if sys::yaml_parser_parse(self.parser.as_mut_ptr(), event.as_mut_ptr()).fail {
-                return Err(Box::new(self.problem()));
-            }
-            let read = read_event(&*event.as_ptr());
-            sys::yaml_event_delete(event.as_mut_ptr());
-            Ok(read)
+        let parsed = unsafe { sys::yaml_parser_parse(self.parser.as_mut_ptr(), event.raw.as_mut_ptr()) };
+        if parsed.fail {
+            Err(Box::new(self.problem()))
+        } else {
+            Ok(event)
         }
     }
 
@@ -135,8 +130,8 @@ impl<'t> Events<'t> {
         unsafe {
             let parser = &*self.parser.as_ptr();
             Problem {
-                problem: c_text(parser.problem.cast()).unwrap_or_default(),
-                context: c_text(parser.context.cast()),
+                problem: c_text(parser.problem.cast()).unwrap_or_default().to_owned(),
+                context: c_text(parser.context.cast()).map(str::to_owned),
                 context_mark: mark(&parser.context_mark),
                 problem_mark: mark(&parser.problem_mark),
                 offset: parser.problem_offset,
@@ -152,65 +147,89 @@ impl Drop for Events<'_> {
     }
 }
 
-/// SAFETY: `event` must have been filled by `yaml_parser_parse`; the arms read the member of the
-/// union that belongs to the type.
-unsafe fn read_event(event: &sys::yaml_event_t) -> Event {
-    let start = mark(&event.start_mark);
-    // SAFETY: as above; libyaml's texts are valid UTF-8 because it decodes its input.
-    let kind = unsafe {
-        match event.type_ {
-            sys::YAML_ALIAS_EVENT => Kind::Alias(c_text(event.data.alias.anchor.cast()).unwrap_or_default()),
-            sys::YAML_SCALAR_EVENT => {
-                let data = &event.data.scalar;
-                let length = usize::try_from(data.length).unwrap_or_default();
-                let bytes = if data.value.is_null() {
-                    &[][..]
-                } else {
-                    slice::from_raw_parts(data.value, length)
-                };
-                Kind::Scalar(Scalar {
-                    properties: properties(data.anchor, data.tag),
-                    text: String::from_utf8_lossy(bytes).into_owned(),
-                    quoted: data.quoted_implicit,
-                })
+impl Event {
+    /// Where it starts.
+    pub(super) fn start(&self) -> Mark {
+        mark(&self.raw().start_mark)
+    }
+
+    /// What it is.
+    pub(super) fn kind(&self) -> Kind<'_> {
+        let event = self.raw();
+        // SAFETY: each arm reads the member of the union that belongs to the type; the texts live
+        // as long as the event.
+        unsafe {
+            match event.type_ {
+                sys::YAML_ALIAS_EVENT => Kind::Alias(c_text(event.data.alias.anchor).unwrap_or_default()),
+                sys::YAML_SCALAR_EVENT => {
+                    let data = &event.data.scalar;
+                    Kind::Scalar(Scalar {
+                        properties: properties(data.anchor, data.tag),
+                        text: sized_text(data.value, data.length),
+                        quoted: data.quoted_implicit,
+                    })
+                }
+                sys::YAML_SEQUENCE_START_EVENT => {
+                    let data = &event.data.sequence_start;
+                    Kind::SequenceStart(properties(data.anchor, data.tag))
+                }
+                sys::YAML_SEQUENCE_END_EVENT => Kind::SequenceEnd,
+                sys::YAML_MAPPING_START_EVENT => {
+                    let data = &event.data.mapping_start;
+                    Kind::MappingStart(properties(data.anchor, data.tag))
+                }
+                sys::YAML_MAPPING_END_EVENT => Kind::MappingEnd,
+                sys::YAML_DOCUMENT_END_EVENT => Kind::DocumentEnd,
+                sys::YAML_STREAM_START_EVENT | sys::YAML_DOCUMENT_START_EVENT => Kind::Start,
+                _ => Kind::StreamEnd,
             }
-            sys::YAML_SEQUENCE_START_EVENT => {
-                let data = &event.data.sequence_start;
-                Kind::SequenceStart(properties(data.anchor, data.tag))
-            }
-            sys::YAML_SEQUENCE_END_EVENT => Kind::SequenceEnd,
-            sys::YAML_MAPPING_START_EVENT => {
-                let data = &event.data.mapping_start;
-                Kind::MappingStart(properties(data.anchor, data.tag))
-            }
-            sys::YAML_MAPPING_END_EVENT => Kind::MappingEnd,
-            sys::YAML_DOCUMENT_END_EVENT => Kind::DocumentEnd,
-            sys::YAML_STREAM_START_EVENT | sys::YAML_DOCUMENT_START_EVENT => Kind::Start,
-            _ => Kind::StreamEnd,
         }
-    };
-    Event { kind, start }
+    }
+
+    fn raw(&self) -> &sys::yaml_event_t {
+        // SAFETY: `yaml_parser_parse` has filled it before anybody gets the event.
+        unsafe { self.raw.assume_init_ref() }
+    }
 }
 
-/// SAFETY: both must be null or C strings.
-unsafe fn properties(anchor: *const u8, tag: *const u8) -> Properties {
+impl Drop for Event {
+    fn drop(&mut self) {
+        // SAFETY: filled by `yaml_parser_parse`, which zeroes it first, and deleted only here.
+        unsafe { sys::yaml_event_delete(self.raw.as_mut_ptr()) }
+    }
+}
+
+/// SAFETY: both must be null or C strings that live for `'e`.
+unsafe fn properties<'e>(anchor: *const u8, tag: *const u8) -> Properties<'e> {
     // SAFETY: passed on from the caller.
     unsafe {
         Properties {
             anchor: c_text(anchor),
-            tag: c_text(tag).filter(|tag| tag != "!"),
+            tag: c_text(tag).filter(|tag| *tag != "!"),
         }
     }
 }
 
-/// SAFETY: `text` must be null or a C string.
-unsafe fn c_text(text: *const u8) -> Option<String> {
-    if ptr::eq(text, ptr::null()) {
+/// SAFETY: `text` must be null or point to `length` bytes that live for `'e`.
+unsafe fn sized_text<'e>(text: *const u8, length: u64) -> &'e str {
+    if text.is_null() {
+        return "";
+    }
+    let length = usize::try_from(length).unwrap_or_default();
+    // SAFETY: not null, and by contract so long.
+    let bytes = unsafe { slice::from_raw_parts(text, length) };
+    // libyaml decodes its input and checks escapes, so this is always UTF-8.
+    std::str::from_utf8(bytes).unwrap_or_default()
+}
+
+/// SAFETY: `text` must be null or a C string that lives for `'e`.
+unsafe fn c_text<'e>(text: *const u8) -> Option<&'e str> {
+    if text.is_null() {
         return None;
     }
     // SAFETY: not null, and by contract a C string.
     let text = unsafe { CStr::from_ptr(text.cast()) };
-    Some(text.to_string_lossy().into_owned())
+    Some(text.to_str().unwrap_or_default())
 }
 
 fn mark(mark: &sys::yaml_mark_t) -> Mark {

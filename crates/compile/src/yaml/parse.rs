@@ -96,7 +96,7 @@ pub(super) fn parse_at(text: &str, origin: Origin, limits: &Limits) -> Result<Pa
         origin,
         depth_left: limits.depth,
         anchors: HashMap::new(),
-        interned: HashSet::new(),
+        words: HashSet::new(),
         merged_keys: 0,
         refused: None,
         duplicate_keys: Vec::new(),
@@ -128,7 +128,8 @@ struct Builder<'t> {
     origin: Origin,
     depth_left: usize,
     anchors: HashMap<String, Anchored>,
-    interned: HashSet<Arc<str>>,
+    /// Plain scalars that were keys and are text.
+    words: HashSet<Arc<str>>,
     merged_keys: usize,
     refused: Option<YamlError>,
     duplicate_keys: Vec<DuplicateKey>,
@@ -138,11 +139,11 @@ impl Builder<'_> {
     fn document(&mut self) -> Result<Node, YamlError> {
         loop {
             let event = self.next()?;
-            match event.kind {
+            match event.kind() {
                 Kind::Start => {}
-                Kind::StreamEnd | Kind::DocumentEnd => return Ok(Node::null(self.span(event.start))),
+                Kind::StreamEnd | Kind::DocumentEnd => return Ok(Node::null(self.span(event.start()))),
                 _ => {
-                    let root = self.node(event)?;
+                    let root = self.node(&event)?;
                     // The end of the document is read too: what stands there may be an error.
                     self.next()?;
                     return Ok(root);
@@ -151,11 +152,11 @@ impl Builder<'_> {
         }
     }
 
-    fn node(&mut self, event: Event) -> Result<Node, YamlError> {
-        let span = self.span(event.start);
-        match event.kind {
-            Kind::Scalar(scalar) => Ok(self.scalar(scalar, span)),
-            Kind::Alias(name) => self.alias(&name, span),
+    fn node(&mut self, event: &Event) -> Result<Node, YamlError> {
+        let span = self.span(event.start());
+        match event.kind() {
+            Kind::Scalar(scalar) => Ok(self.scalar(&scalar, span)),
+            Kind::Alias(name) => self.alias(name, span),
             Kind::SequenceStart(properties) => self.nested(span, |builder| builder.sequence(properties, span)),
             Kind::MappingStart(properties) => self.nested(span, |builder| builder.mapping(properties, span)),
             // libyaml never sends an end where a node must be.
@@ -179,11 +180,9 @@ impl Builder<'_> {
         node
     }
 
-    fn scalar(&mut self, scalar: Scalar, span: Span) -> Node {
-        let value = tag::scalar(&scalar).unwrap_or_else(|refusal| self.refuse(refusal, span));
-        let node = Node::new(value, span);
-        self.register(scalar.properties.anchor, || Anchored::Done(node.clone()));
-        node
+    fn scalar(&mut self, scalar: &Scalar<'_>, span: Span) -> Node {
+        let value = tag::scalar(scalar).unwrap_or_else(|refusal| self.refuse(&refusal, span));
+        self.finish(scalar.properties.anchor, Node::new(value, span))
     }
 
     fn alias(&mut self, name: &str, span: Span) -> Result<Node, YamlError> {
@@ -199,58 +198,73 @@ impl Builder<'_> {
         }
     }
 
-    fn sequence(&mut self, properties: Properties, span: Span) -> Result<Node, YamlError> {
-        self.register(properties.anchor.clone(), || Anchored::Open);
+    fn sequence(&mut self, properties: Properties<'_>, span: Span) -> Result<Node, YamlError> {
+        self.open(properties.anchor);
         let mut items = Vec::new();
         loop {
             let event = self.next()?;
-            if matches!(event.kind, Kind::SequenceEnd) {
+            if matches!(event.kind(), Kind::SequenceEnd) {
                 break;
             }
-            items.push(self.node(event)?);
+            items.push(self.node(&event)?);
         }
-        let value =
-            tag::sequence(properties.tag.as_deref(), items).unwrap_or_else(|refusal| self.refuse(refusal, span));
+        let value = tag::sequence(properties.tag, items).unwrap_or_else(|refusal| self.refuse(&refusal, span));
         Ok(self.finish(properties.anchor, Node::new(value, span)))
     }
 
-    fn mapping(&mut self, properties: Properties, span: Span) -> Result<Node, YamlError> {
-        self.register(properties.anchor.clone(), || Anchored::Open);
-        if let Err(refusal) = tag::check_mapping(properties.tag.as_deref()) {
-            self.refuse(refusal, span);
+    fn mapping(&mut self, properties: Properties<'_>, span: Span) -> Result<Node, YamlError> {
+        self.open(properties.anchor);
+        if let Err(refusal) = tag::check_mapping(properties.tag) {
+            self.refuse(&refusal, span);
         }
         let mut open = OpenMapping::default();
         loop {
             let event = self.next()?;
-            if matches!(event.kind, Kind::MappingEnd) {
+            if matches!(event.kind(), Kind::MappingEnd) {
                 break;
             }
-            self.pair(event, &mut open)?;
+            self.pair(&event, &mut open)?;
         }
-        let value = tag::mapping(properties.tag.as_deref(), open.mapping);
+        let value = tag::mapping(properties.tag, open.mapping);
         Ok(self.finish(properties.anchor, Node::new(value, span)))
     }
 
-    fn pair(&mut self, key_event: Event, open: &mut OpenMapping) -> Result<(), YamlError> {
-        let key_span = self.span(key_event.start);
-        let may_merge = matches!(&key_event.kind, Kind::Scalar(scalar)
-            if scalar.text == "<<" && scalar.properties.tag.as_deref() != Some(tag::STR));
-        let key_node = self.node(key_event)?;
+    fn pair(&mut self, key_event: &Event, open: &mut OpenMapping) -> Result<(), YamlError> {
+        let key_span = self.span(key_event.start());
+        let (key, may_merge) = self.key(key_event)?;
         let value_event = self.next()?;
-        let shape = Shape::of(&value_event.kind);
-        let value = self.node(value_event)?;
-        if may_merge && key_node.as_str() == Some("<<") && self.merge(open, shape, &value)? {
+        let shape = Shape::of(&value_event.kind());
+        let value = self.node(&value_event)?;
+        if may_merge && self.merge(open, shape, &value)? {
             return Ok(());
         }
-        let key = self.key(&key_node.value);
-        if let Some(first) = open.write(key.clone(), key_span, value) {
+        if let Some((key, first)) = open.write(key, key_span, value) {
             self.duplicate_keys.push(DuplicateKey {
-                key: key.to_string(),
+                key,
                 first,
                 last: key_span,
             });
         }
         Ok(())
+    }
+
+    /// The key of an event, and whether it is the merge key. The same word is kept only once.
+    fn key(&mut self, event: &Event) -> Result<(Key, bool), YamlError> {
+        let plain = match event.kind() {
+            Kind::Scalar(scalar) if scalar.properties.tag.is_none() && scalar.properties.anchor.is_none() => {
+                (!scalar.quoted).then_some(scalar.text)
+            }
+            _ => None,
+        };
+        if let Some(known) = plain.and_then(|text| self.words.get(text)) {
+            return Ok((Key::Text(known.clone()), &**known == "<<"));
+        }
+        let node = self.node(event)?;
+        if let (Some(_), Value::String(text)) = (plain, &node.value) {
+            self.words.insert(text.clone());
+        }
+        let is_text = matches!(event.kind(), Kind::Scalar(scalar) if scalar.properties.tag == Some(tag::STR));
+        Ok((Key::of(&node.value), node.as_str() == Some("<<") && !is_text))
     }
 
     /// Applies `<<` where it stands. False: the value cannot be merged, `<<` is a plain key.
@@ -279,30 +293,20 @@ impl Builder<'_> {
         Ok(true)
     }
 
-    /// The key of a value; the same text is kept only once.
-    fn key(&mut self, value: &Value) -> Key {
-        let Value::String(text) = value else {
-            return Key::of(value);
-        };
-        if let Some(known) = self.interned.get(&**text) {
-            return Key::Text(known.clone());
-        }
-        self.interned.insert(text.clone());
-        Key::Text(text.clone())
-    }
-
-    fn register(&mut self, anchor: Option<String>, anchored: impl FnOnce() -> Anchored) {
+    fn open(&mut self, anchor: Option<&str>) {
         if let Some(name) = anchor {
-            self.anchors.insert(name, anchored());
+            self.anchors.insert(name.to_owned(), Anchored::Open);
         }
     }
 
-    fn finish(&mut self, anchor: Option<String>, node: Node) -> Node {
-        self.register(anchor, || Anchored::Done(node.clone()));
+    fn finish(&mut self, anchor: Option<&str>, node: Node) -> Node {
+        if let Some(name) = anchor {
+            self.anchors.insert(name.to_owned(), Anchored::Done(node.clone()));
+        }
         node
     }
 
-    fn refuse(&mut self, refusal: TagRefusal, span: Span) -> Value {
+    fn refuse(&mut self, refusal: &TagRefusal, span: Span) -> Value {
         self.refused.get_or_insert(YamlError::Refused {
             message: refusal.to_string(),
             span,
@@ -372,7 +376,7 @@ enum Shape {
 }
 
 impl Shape {
-    fn of(kind: &Kind) -> Shape {
+    fn of(kind: &Kind<'_>) -> Shape {
         match kind {
             Kind::Alias(_) => Shape::Alias,
             Kind::MappingStart(_) => Shape::Mapping,
@@ -393,11 +397,15 @@ struct OpenMapping {
 }
 
 impl OpenMapping {
-    /// Sets a written key; returns the place of an earlier writing of it.
-    fn write(&mut self, key: Key, key_span: Span, value: Node) -> Option<Span> {
+    /// Sets a written key; returns it and the place of an earlier writing of it.
+    fn write(&mut self, key: Key, key_span: Span, value: Node) -> Option<(String, Span)> {
         let (index, old) = self.mapping.entries.insert_full(key, Entry { key_span, value });
-        let was_merged = self.from_merge.remove(&index);
-        old.filter(|_| !was_merged).map(|entry| entry.key_span)
+        let first = old?.key_span;
+        if self.from_merge.remove(&index) {
+            return None;
+        }
+        let (key, _) = self.mapping.entries.get_index(index)?;
+        Some((key.to_string(), first))
     }
 
     fn merge(&mut self, entries: IndexedEntries) {

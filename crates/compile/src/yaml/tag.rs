@@ -42,9 +42,9 @@ fn refused(class: &str) -> TagRefusal {
 }
 
 /// The value of a scalar: by its tag if it has one, else by its text.
-pub(super) fn scalar(scalar: &Scalar) -> Result<Value, TagRefusal> {
-    let text = scalar.text.as_str();
-    let Some(tag) = scalar.properties.tag.as_deref() else {
+pub(super) fn scalar(scalar: &Scalar<'_>) -> Result<Value, TagRefusal> {
+    let text = scalar.text;
+    let Some(tag) = scalar.properties.tag else {
         return if scalar.quoted {
             Ok(string(text))
         } else {
