@@ -4,8 +4,11 @@ mod cli;
 mod client;
 mod config;
 mod demo;
+mod explain;
 mod follow;
 mod keyfile;
+mod lint;
+mod local;
 mod logging;
 mod serve;
 mod trigger;
@@ -34,6 +37,8 @@ fn run(command: cli::Command) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         cli::Command::Demo(flags) => runtime()?.block_on(demo::run(flags)),
+        cli::Command::Lint(flags) => lint::run(&flags),
+        cli::Command::Explain(flags) => explain::run(&flags),
         cli::Command::Trigger(flags) => runtime()?.block_on(trigger::run(flags)),
         _ => anyhow::bail!("not there yet"),
     }

@@ -67,7 +67,15 @@ impl<'a> Provider<'a> {
                 };
                 self.file(place, path.clone()).await
             }
-            Demand::File(FileKey::Template { .. }) => Ok(Answer::Missing),
+            Demand::File(FileKey::Template { name }) => Ok(match compile::templates::find(name) {
+                Some(text) => Answer::File(FetchedFile {
+                    text: Arc::from(text),
+                    project: None,
+                    sha: None,
+                    component: None,
+                }),
+                None => Answer::Missing,
+            }),
             Demand::File(FileKey::Remote { url, .. }) => Ok(Answer::Failed(format!(
                 "Remote file `{url}` could not be fetched: this server does not fetch remote files"
             ))),

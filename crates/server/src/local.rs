@@ -1,0 +1,202 @@
+//! Compiling a configuration of this machine: includes, `exists` and paths come from its folder.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use compile::facts::FetchedFile;
+use compile::load::Source as SourceText;
+use compile::{Answer, Config, Demand, Facts, FileKey, Limits, LoadRequest, Loaded, Step, Variable};
+use serde_json::Value as Json;
+
+/// Most paths of the folder that rules look through.
+const MAX_PATHS: usize = 200_000;
+
+/// Largest file that is read, in bytes.
+const MAX_FILE_BYTES: u64 = 4 << 20;
+
+/// A configuration of this machine.
+pub(crate) struct Local {
+    folder: PathBuf,
+    name: String,
+    text: Arc<str>,
+    /// Changed files, if the user named any.
+    pub(crate) changed: Vec<String>,
+    facts: Facts,
+}
+
+impl Local {
+    /// Reads the root file; the repository is the nearest folder above it with a `.git`, or its own folder.
+    pub(crate) fn open(file: &Path) -> anyhow::Result<Local> {
+        let text = fs::read_to_string(file).with_context(|| format!("cannot read `{}`", file.display()))?;
+        let file = fs::canonicalize(file)?;
+        let own = file.parent().context("a file without a folder")?;
+        let folder = own
+            .ancestors()
+            .find(|folder| folder.join(".git").exists())
+            .unwrap_or(own)
+            .to_owned();
+        let name = file
+            .strip_prefix(&folder)
+            .unwrap_or(&file)
+            .to_string_lossy()
+            .into_owned();
+        Ok(Local {
+            folder,
+            name,
+            text: Arc::from(text),
+            changed: Vec::new(),
+            facts: Facts::default(),
+        })
+    }
+
+    /// Returns the name of the root file inside its repository.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Compiles the configuration.
+    pub(crate) fn load(&mut self, inputs: &[(String, Json)], variables: &[Variable]) -> anyhow::Result<Loaded> {
+        let limits = Limits::default();
+        loop {
+            let request = LoadRequest {
+                file_name: &self.name,
+                text: Arc::clone(&self.text),
+                file_project: None,
+                file_sha: None,
+                inputs,
+                variables,
+                project_path: "local/project",
+                sha: "0000000000000000000000000000000000000000",
+                server_fqdn: "localhost",
+                limits: &limits,
+            };
+            match compile::load(&request, &self.facts) {
+                Step::Done(loaded) => return Ok(loaded),
+                Step::Needs(demands) => self.answer(demands)?,
+            }
+        }
+    }
+
+    /// Runs a step of a compiled configuration, answering what it asks for.
+    pub(crate) fn run<T>(&mut self, config: &Config, step: impl Fn(&Config, &Facts) -> Step<T>) -> anyhow::Result<T> {
+        loop {
+            match step(config, &self.facts) {
+                Step::Done(result) => return Ok(result),
+                Step::Needs(demands) => self.answer(demands)?,
+            }
+        }
+    }
+
+    fn answer(&mut self, demands: Vec<Demand>) -> anyhow::Result<()> {
+        if demands.is_empty() {
+            bail!("the compiler asked for nothing");
+        }
+        for demand in demands {
+            let answer = match &demand {
+                Demand::File(FileKey::Project {
+                    project: None,
+                    git_ref: None,
+                    path,
+                }) => self.file(path),
+                Demand::File(FileKey::Template { name }) => match compile::templates::find(name) {
+                    Some(text) => text_of(text.to_owned()),
+                    None => Answer::Missing,
+                },
+                Demand::File(_) => {
+                    Answer::Failed("only files of this folder and templates are read without a server".to_owned())
+                }
+                Demand::Paths {
+                    project: None,
+                    git_ref: None,
+                } => Answer::Paths(Arc::new(self.paths()?)),
+                Demand::Paths { .. } => Answer::Denied,
+                Demand::Changes { .. } if self.changed.is_empty() => Answer::ChangesUnknown,
+                Demand::Changes { .. } => Answer::Paths(Arc::new(self.changed.clone())),
+            };
+            self.facts.insert(demand, answer);
+        }
+        Ok(())
+    }
+
+    fn file(&self, path: &str) -> Answer {
+        let joined = self.folder.join(path);
+        // A link out of the folder, or `..`, is not part of the repository.
+        let Ok(resolved) = fs::canonicalize(&joined) else {
+            return Answer::Missing;
+        };
+        if !resolved.starts_with(&self.folder) || !resolved.is_file() {
+            return Answer::Missing;
+        }
+        match fs::metadata(&resolved).map(|data| data.len()) {
+            Ok(length) if length <= MAX_FILE_BYTES => {}
+            _ => return Answer::Failed("The provided YAML is too big".to_owned()),
+        }
+        fs::read_to_string(&resolved).map_or(Answer::Missing, text_of)
+    }
+
+    fn paths(&self) -> anyhow::Result<Vec<String>> {
+        let mut found = Vec::new();
+        let mut open = vec![self.folder.clone()];
+        while let Some(folder) = open.pop() {
+            for entry in fs::read_dir(&folder).with_context(|| format!("cannot list `{}`", folder.display()))? {
+                let entry = entry?;
+                let kind = entry.file_type()?;
+                if kind.is_dir() {
+                    if entry.file_name() != ".git" {
+                        open.push(entry.path());
+                    }
+                } else if let Ok(path) = entry.path().strip_prefix(&self.folder) {
+                    found.push(path.to_string_lossy().into_owned());
+                }
+                if found.len() > MAX_PATHS {
+                    bail!("more than {MAX_PATHS} files below `{}`", self.folder.display());
+                }
+            }
+        }
+        found.sort_unstable();
+        Ok(found)
+    }
+}
+
+fn text_of(text: String) -> Answer {
+    Answer::File(FetchedFile {
+        text: Arc::from(text),
+        project: None,
+        sha: None,
+        component: None,
+    })
+}
+
+/// Returns an excerpt of the place a diagnostic points at, for people.
+pub(crate) fn excerpt(diagnostic: &compile::Diagnostic, sources: &[SourceText]) -> String {
+    let severity = match diagnostic.severity {
+        compile::Severity::Error => "error",
+        compile::Severity::Warning => "warning",
+    };
+    let mut out = format!("{severity}: {}\n", diagnostic.message);
+    for place in &diagnostic.locations {
+        out.push_str(&format!("  --> {}:{}:{}\n", place.file, place.line, place.column));
+        let source = sources.iter().find(|source| source.name == place.file);
+        let line = usize::try_from(place.line).ok().and_then(|line| line.checked_sub(1));
+        if let Some(text) = source
+            .zip(line)
+            .and_then(|(source, line)| source.text.lines().nth(line))
+        {
+            let gutter = place.line.to_string();
+            let before = usize::try_from(place.column.saturating_sub(1)).unwrap_or(0);
+            let shown: String = text.chars().take(160).collect();
+            out.push_str(&format!("{} |\n{gutter} | {shown}\n", " ".repeat(gutter.len())));
+            out.push_str(&format!(
+                "{} | {}^\n",
+                " ".repeat(gutter.len()),
+                " ".repeat(before.min(160))
+            ));
+        }
+    }
+    if let Some(hint) = &diagnostic.hint {
+        out.push_str(&format!("hint: {hint}\n"));
+    }
+    out
+}
