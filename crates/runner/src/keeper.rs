@@ -58,8 +58,11 @@ enum Command {
         /// SIGKILL instead of SIGTERM.
         force: bool,
     },
-    /// The job is over: kill what is left.
-    End,
+    /// The job is over: kill what is left, then write the marker.
+    End {
+        /// As in [`Run`].
+        marker: String,
+    },
 }
 
 /// Limits that processes inherit.

@@ -18,7 +18,7 @@ use super::settings::{Settings, Strategy, flag};
 use super::stage::{Failure, Program, Shell, Watch};
 use super::{Place, cache, dependencies, uploads};
 use crate::keeper::{Keeper, Protection};
-use crate::trace::{JobHandle, LogSettings, Outcome, TraceLog, Uploader, Verdict};
+use crate::trace::{JobHandle, LogSettings, Outcome, Source, TraceLog, Uploader, Verdict};
 
 /// Runs `job`; returns the task that reports its end, and whether the keeper can go on.
 pub(crate) async fn run(
@@ -379,7 +379,11 @@ async fn after_script(
 
 /// Ends everything of the job; returns whether the keeper can go on.
 async fn close(shell: &mut Shell<'_>, place: &Place) -> bool {
-    if shell.healthy && shell.keeper.end().await.is_err() {
+    let log = shell.log;
+    if shell.healthy
+        && let Err(error) = shell.keeper.end(|bytes| log.write(Source::Script, bytes)).await
+    {
+        tracing::warn!(%error, "a job left something behind");
         shell.healthy = false;
     }
     shell.open(

@@ -104,9 +104,16 @@ impl Keeper {
         self.send(&Command::Begin(sandbox)).await
     }
 
-    /// Ends the job: whatever it left is killed.
-    pub(crate) async fn end(&mut self) -> Result<(), KeeperError> {
-        self.send(&Command::End).await
+    /// Ends the job: whatever it left is killed. Its last words are handed on.
+    pub(crate) async fn end(&mut self, mut output: impl FnMut(&[u8])) -> Result<(), KeeperError> {
+        let marker = new_marker();
+        self.send(&Command::End { marker: marker.clone() }).await?;
+        let marked = async {
+            while !self.read(marker.as_bytes(), &mut output).await? {}
+            self.report().await.map(drop)
+        };
+        let late = |_| Err(io::Error::from(io::ErrorKind::TimedOut).into());
+        tokio::time::timeout(REPORT_LIMIT, marked).await.unwrap_or_else(late)
     }
 
     /// Runs a program and hands its output on, until it has ended and all its output is out.
@@ -116,14 +123,13 @@ impl Keeper {
         stop: &mut watch::Receiver<Stop>,
         mut output: impl FnMut(&[u8]),
     ) -> Result<(Exit, Protection), KeeperError> {
-        run.marker = format!("\0{}", random::hex(16));
-        let marker = run.marker.clone().into_bytes();
+        run.marker = new_marker();
+        let marker = run.marker.clone();
         self.send(&Command::Run(run)).await?;
 
         let mut stopping = Stop::No;
         let mut deadline = None;
         loop {
-            let read = self.output.read_buf(&mut self.buffer);
             let limit = async {
                 match deadline {
                     Some(deadline) => tokio::time::sleep_until(deadline).await,
@@ -137,11 +143,8 @@ impl Keeper {
                     .map_or(Stop::AtOnce, |wanted| *wanted)
             };
             tokio::select! {
-                read = read => {
-                    if read? == 0 {
-                        return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
-                    }
-                    if self.hand_on(&marker, &mut output) {
+                marked = self.read(marker.as_bytes(), &mut output) => {
+                    if marked? {
                         break;
                     }
                 }
@@ -162,6 +165,14 @@ impl Keeper {
             }
         }
         self.report().await
+    }
+
+    /// Reads once and hands on what is surely output; returns whether the marker came. Nothing is lost when dropped.
+    async fn read(&mut self, marker: &[u8], output: &mut impl FnMut(&[u8])) -> Result<bool, KeeperError> {
+        if self.output.read_buf(&mut self.buffer).await? == 0 {
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+        }
+        Ok(self.hand_on(marker, output))
     }
 
     /// Hands on what is surely output; returns whether the marker was there.
@@ -200,6 +211,11 @@ impl Keeper {
         line.push(b'\n');
         Ok(self.input.write_all(&line).await?)
     }
+}
+
+/// Returns bytes that no job can know or guess.
+fn new_marker() -> String {
+    format!("\0{}", random::hex(16))
 }
 
 /// Returns how many bytes at the end of `buffer` may be the beginning of `marker`.

@@ -140,15 +140,25 @@ impl Keeper {
             Command::Signal { force: false } => {
                 children::signal_all(Signal::SIGTERM);
             }
-            Command::End => {
-                self.sandbox = None;
-                self.kill_rest();
-            }
+            Command::End { marker } => self.end(marker),
         }
     }
 
     fn begin(&mut self, sandbox: Sandbox) {
         self.sandbox = Some(SandboxThread::start(sandbox, Arc::clone(&self.spawn_lock)));
+    }
+
+    /// Ends the job like a run that is over and leaves nothing behind.
+    fn end(&mut self, marker: String) {
+        self.sandbox = None;
+        self.current = Some(Current {
+            pid: 0,
+            marker,
+            keep_rest: false,
+            ended: Some((Some(0), None)),
+        });
+        self.killing = Some(Instant::now());
+        children::woken(&self.wake);
     }
 
     fn start(&mut self, run: Run) {

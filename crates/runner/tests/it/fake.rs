@@ -2,7 +2,7 @@
 //! answers as a test wants it.
 
 use std::collections::{HashMap, VecDeque};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -77,9 +77,9 @@ impl Fake {
         let world = Arc::new(World::default());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let served = routes(Arc::clone(&world));
-        tokio::spawn(async move { axum::serve(listener, served).await.unwrap() });
         let folder = new_folder();
+        let served = routes(Arc::clone(&world)).merge(crate::git_server::routes(folder.join("served")));
+        tokio::spawn(async move { axum::serve(listener, served).await.unwrap() });
         let mut config = Config::new(&url, "glrt-t1_abcdefghijkl", &folder);
         config.launcher = vec![env!("CARGO_BIN_EXE_job-shell").into()];
         config.concurrency = 1;
@@ -288,9 +288,9 @@ pub(crate) fn set(job: &mut Job, key: &str, value: &str) {
 }
 
 /// Returns what to check out.
-pub(crate) fn git_info(repository: &Path, sha: &str) -> GitInfo {
+pub(crate) fn git_info(repository: &str, sha: &str) -> GitInfo {
     GitInfo {
-        repo_url: format!("file://{}", repository.display()),
+        repo_url: repository.replace("http://", "http://gitlab-ci-token:jobtoken-7f3a91@"),
         git_ref: "main".into(),
         ref_type: "branch".into(),
         sha: sha.into(),
