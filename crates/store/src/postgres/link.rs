@@ -112,15 +112,14 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// Connects for the first time.
-    pub(crate) fn new(target: Arc<Target>, role: Role) -> Result<Link, StoreError> {
-        let client = target.connect(role).map_err(|error| target.failed(&error))?;
-        Ok(Link {
+    /// Makes a link without a connection yet.
+    pub(crate) fn new(target: Arc<Target>, role: Role) -> Link {
+        Link {
             target,
             role,
-            client: Some(client),
+            client: None,
             statements: HashMap::new(),
-        })
+        }
     }
 
     /// Returns the connection, a new one when the old one broke. Waits while the server restarts.

@@ -43,14 +43,14 @@ pub(crate) fn start(
     let closing = Arc::new(AtomicBool::new(false));
     let mut threads = Vec::with_capacity(writes.len() + readers + 1);
     for (number, queue) in writes.into_iter().enumerate() {
-        let link = Link::new(Arc::clone(&target), Role::Writer)?;
+        let link = Link::new(Arc::clone(&target), Role::Writer);
         let (wakes, closing) = (wakes.clone(), Arc::clone(&closing));
         let run = move || writer::run(link, queue, &wakes, origin, &closing);
         threads.push(spawn(&format!("db-write-{number}"), &target, run)?);
     }
     let reads = Arc::new(Mutex::new(reads));
     for number in 0..readers {
-        let link = Link::new(Arc::clone(&target), Role::Reader)?;
+        let link = Link::new(Arc::clone(&target), Role::Reader);
         let reads = Arc::clone(&reads);
         threads.push(spawn(&format!("db-read-{number}"), &target, move || {
             read_loop(link, &reads)

@@ -1,6 +1,7 @@
 //! A writer thread: takes what waits, gives each operation a savepoint, commits once, answers all.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
@@ -16,7 +17,10 @@ use crate::wake::{self, Wake};
 const GROUP: usize = 64;
 
 /// How often a group is run again on a new connection, and an operation that others were in the way of.
-const ATTEMPTS: usize = 5;
+const ATTEMPTS: u32 = 5;
+
+/// Pause before it, times the number of attempts so far: lets the other one go first, or it happens again.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Runs until the queue is closed and empty.
 pub(crate) fn run(
@@ -87,6 +91,7 @@ impl Writer<'_> {
                 }
                 Err(Failure::Again(_, error)) if attempt < ATTEMPTS => {
                     tracing::debug!(attempt, %error, "running a group of database operations again");
+                    std::thread::sleep(PAUSE * attempt);
                 }
                 Err(failure) => return Err(failure),
             }

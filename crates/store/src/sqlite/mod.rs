@@ -1,5 +1,6 @@
 //! The SQLite driver: one writer thread with group commit, a few reader threads.
 
+mod configure;
 mod tx;
 mod writer;
 
@@ -38,6 +39,7 @@ pub(crate) fn start(path: &Path, durable: bool, readers: usize, ends: Ends) -> R
         database: path.display().to_string(),
         message: error.to_string(),
     };
+    configure::once();
     let mut writer = open_writer(path, durable).map_err(failed)?;
     migrate(&mut writer, path)?;
     let Ends { writes, reads, wakes } = ends;

@@ -69,8 +69,12 @@ impl Opened {
     /// Opens a fresh database on the test server.
     pub(crate) fn postgres() -> Opened {
         let database = TestDatabase::new();
-        let mut options = Options::postgres(database.url());
-        options.durable = false;
+        let options = Options {
+            durable: false,
+            writers: 2,
+            readers: 2,
+            ..Options::postgres(database.url())
+        };
         let store = Store::open(&options).expect("a fresh database can be opened");
         Opened {
             store,
@@ -271,4 +275,27 @@ pub(crate) fn digest(text: &str) -> [u8; 32] {
         *place = place.wrapping_mul(31).wrapping_add(byte);
     }
     digest
+}
+
+/// A runtime for callers that wait at the same time.
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime can be made")
+}
+
+/// Runs futures at the same time and returns their results in order.
+pub(crate) fn at_once<F>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    runtime().block_on(async {
+        let tasks: Vec<_> = futures.into_iter().map(tokio::spawn).collect();
+        let mut results = Vec::new();
+        for task in tasks {
+            results.push(task.await.expect("no panic outside of the store"));
+        }
+        results
+    })
 }
