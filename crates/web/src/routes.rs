@@ -12,15 +12,21 @@ use crate::{api, envelope, git, health, respond};
 /// Returns everything this crate serves.
 pub fn router(app: App) -> Router {
     let routes = Router::new().merge(health::routes()).nest("/api/v4", api::routes());
-    finish(git::add(routes, app.clone())).with_state(app)
+    // A layer sees only the answers that are there already: git comes after those for unknown addresses.
+    wrap(git::add(with_answers_for_unknown(routes), app.clone())).with_state(app)
 }
 
 /// Adds the answers for unknown addresses and methods, and wraps every call in the envelope.
 pub fn finish<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
-    routes
-        .method_not_allowed_fallback(unknown)
-        .fallback(unknown)
-        .layer(from_fn(envelope::wrap))
+    wrap(with_answers_for_unknown(routes))
+}
+
+fn with_answers_for_unknown<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
+    routes.method_not_allowed_fallback(unknown).fallback(unknown)
+}
+
+fn wrap<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
+    routes.layer(from_fn(envelope::wrap))
 }
 
 /// In GitLab a known path with a wrong method is as unknown as any other.

@@ -1,0 +1,4 @@
+//! The router over loopback, with a database and repositories of its own, driven by real clients.
+
+mod fixture;
+mod git;
