@@ -31,6 +31,22 @@ pub(crate) fn start(
     readers: usize,
     ends: Ends,
 ) -> Result<Vec<JoinHandle<()>>, StoreError> {
+    // Each connection drives a runtime of its own, which cannot start on a thread that is inside another:
+    // the caller's usually is.
+    std::thread::scope(|scope| {
+        let started = scope
+            .spawn(|| connect_and_start(address, durable, readers, ends))
+            .join();
+        started.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+fn connect_and_start(
+    address: &str,
+    durable: bool,
+    readers: usize,
+    ends: Ends,
+) -> Result<Vec<JoinHandle<()>>, StoreError> {
     let shown = Database::Postgres(address.to_owned()).to_string();
     let target = Arc::new(Target::parse(address, durable, &shown)?);
     migrate::run(

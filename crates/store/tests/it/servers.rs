@@ -91,3 +91,12 @@ fn operations_in_each_others_way_are_run_again() {
     first.close_blocking();
     second.close_blocking();
 }
+
+#[test]
+fn a_store_opens_and_closes_inside_a_runtime() {
+    let database = TestDatabase::new();
+    crate::fixture::runtime().block_on(async {
+        let store = Store::open(&Options::postgres(database.url())).expect("a fresh database can be opened");
+        store.close().await;
+    });
+}
