@@ -1,8 +1,10 @@
 //! Runners: who they are, which jobs they get and what they report about them.
 
+pub mod artifacts;
 pub mod desk;
 pub mod logs;
 pub mod payload;
+pub mod registry;
 pub mod report;
 pub mod request;
 pub mod suitable;

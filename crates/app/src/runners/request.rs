@@ -10,9 +10,13 @@ use crate::error::Result;
 use crate::jobs::finish::{Outcome, finish};
 use crate::jobs::settle;
 use crate::runners::payload::{self, Payload, Unfit};
+use crate::runners::report;
 
 /// How long a request without work may be held.
 pub const HOLD: Duration = Duration::from_secs(50);
+
+/// Feature of a runner that acknowledges the jobs it gets.
+const TWO_PHASE: &str = "two_phase_job_commit";
 
 /// Gives a runner a job; without one it waits for it up to `hold`. A paused runner gets nothing.
 ///
@@ -40,6 +44,9 @@ pub async fn request(
         match payload::build(app, &runner, manager.as_ref(), job).await {
             Ok(Ok(payload)) => {
                 app.logs.open(&payload.job, payload.secrets());
+                if !is_two_phase(manager.as_ref()) {
+                    report::acknowledge(app, handed_out).await?;
+                }
                 return Ok(Some(payload));
             }
             Ok(Err(Unfit(reason))) => refuse(app, &handed_out, reason).await?,
@@ -53,6 +60,11 @@ pub async fn request(
             }
         }
     }
+}
+
+/// Whether the runner acknowledges what it gets; for others a job runs as soon as it is handed out.
+fn is_two_phase(manager: Option<&RunnerManager>) -> bool {
+    manager.is_some_and(|manager| manager.features.iter().any(|feature| feature == TWO_PHASE))
 }
 
 /// Fails a job that cannot run, if it is still in this hand-out.

@@ -4,7 +4,10 @@
 //! Pure: everything is read and opened before. References between variables are expanded as far as
 //! the server may (E4); what is left is the runner's.
 
+use std::collections::HashMap;
+
 use compile::Variable;
+use compile::variables::{Definition, Purpose, expand_all};
 use model::definition::{GivenVariable, YamlVariable};
 use model::project::wildcard_match;
 use model::text::slug;
@@ -66,9 +69,50 @@ pub struct JobFacts<'a> {
     pub manual: &'a [GivenVariable],
 }
 
-/// Returns the variables of a job, weakest first, unexpanded.
+/// Returns the variables of a job, expanded as far as the server may; of a name the last one counts.
 #[must_use]
 pub fn of_job(facts: &JobFacts<'_>) -> Vec<JobVariable> {
+    expand(collect(facts))
+}
+
+/// Expands references between variables (E4); what refers in a circle stays as it is.
+fn expand(variables: Vec<JobVariable>) -> Vec<JobVariable> {
+    let definitions: Vec<Definition<'_>> = variables
+        .iter()
+        .map(|variable| Definition {
+            key: variable.key.as_str().into(),
+            value: variable.value.as_str().into(),
+            raw: variable.raw,
+            file: variable.file,
+        })
+        .collect();
+    let Ok(expanded) = expand_all(&definitions, Purpose::Runner) else {
+        return variables;
+    };
+    // Of a name only the last is of use to a runner, and only its flags are those of the value.
+    let values: HashMap<&str, &str> = expanded
+        .iter()
+        .map(|one| (one.key.as_ref(), one.value.as_ref()))
+        .collect();
+    let last: HashMap<&str, usize> = variables
+        .iter()
+        .enumerate()
+        .map(|(index, variable)| (variable.key.as_str(), index))
+        .collect();
+    variables
+        .iter()
+        .enumerate()
+        .filter(|(index, variable)| last.get(variable.key.as_str()) == Some(index))
+        .map(|(_, variable)| JobVariable {
+            value: values
+                .get(variable.key.as_str())
+                .map_or(String::new(), |value| (*value).to_owned()),
+            ..variable.clone()
+        })
+        .collect()
+}
+
+fn collect(facts: &JobFacts<'_>) -> Vec<JobVariable> {
     let mut list = List(Vec::with_capacity(120));
     persisted(&mut list, facts);
     job(&mut list, facts);
@@ -292,6 +336,41 @@ mod tests {
         let long = environment_slug("a-very-long-environment-name");
         assert!(long.starts_with("a-very-long-envir-") && long.len() == 24, "{long}");
         assert_ne!(environment_slug("review/a"), environment_slug("review-a"));
+    }
+
+    #[test]
+    fn references_between_variables_are_expanded_and_the_last_of_a_name_stays() {
+        let variable = |key: &str, value: &str| JobVariable {
+            key: key.to_owned(),
+            value: value.to_owned(),
+            ..JobVariable::default()
+        };
+        let raw = JobVariable {
+            raw: true,
+            ..variable("RAW", "$A")
+        };
+        let list = vec![
+            variable("A", "old"),
+            variable("B", "$A-$UNKNOWN-$RAW"),
+            raw,
+            JobVariable {
+                masked: true,
+                ..variable("A", "new")
+            },
+        ];
+        let expanded = expand(list);
+        let found: Vec<_> = expanded
+            .iter()
+            .map(|v| (v.key.as_str(), v.value.as_str(), v.masked))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("B", "new-$UNKNOWN-$RAW", false),
+                ("RAW", "$A", false),
+                ("A", "new", true)
+            ]
+        );
     }
 
     #[test]
