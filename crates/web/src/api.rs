@@ -19,6 +19,7 @@ pub(crate) fn routes() -> Router<App> {
         .merge(groups::routes())
         .merge(pipelines::routes())
         .merge(projects::routes())
+        .merge(crate::runner_api::routes())
         .merge(triggers::routes())
         .merge(users::routes())
         .merge(version::routes())

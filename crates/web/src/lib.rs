@@ -14,6 +14,7 @@ pub mod params;
 pub mod present;
 pub mod respond;
 pub mod routes;
+mod runner_api;
 pub mod serve;
 
 pub use params::Params;

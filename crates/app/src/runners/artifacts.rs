@@ -2,7 +2,8 @@
 
 use std::io::Read as _;
 
-use blob::{Staged, Upload};
+use blob::{Reader, Upload};
+use bytes::Bytes;
 use compile::duration::{Expiry, parse_expiry};
 use model::{Job, JobId, Status, Timestamp};
 use store::ops;
@@ -49,13 +50,27 @@ pub async fn begin(app: &App, id: JobId, token: &str) -> Result<std::result::Res
     Ok(Ok((job, upload)))
 }
 
+/// Takes the next bytes of an upload; `false` when the file is too large, and then the upload is over.
+///
+/// # Errors
+///
+/// Only what is wrong with the server.
+pub async fn write(upload: &mut Upload, bytes: Bytes) -> Result<bool> {
+    match upload.write(bytes).await {
+        Ok(()) => Ok(true),
+        Err(blob::Error::TooLarge { .. }) => Ok(false),
+        Err(error) => Err(Error::internal(error)),
+    }
+}
+
 /// Records a file that has come in. The same file a second time changes nothing.
 ///
 /// # Errors
 ///
 /// 400 for a second file of a kind with other content, for a dotenv report that is not valid and for
 /// an expiry that cannot be read.
-pub async fn record(app: &App, job: &Job, staged: Staged, description: Description) -> Result<()> {
+pub async fn record(app: &App, job: &Job, upload: Upload, description: Description) -> Result<()> {
+    let staged = upload.finish().await.map_err(Error::internal)?;
     let now = app.clock.now();
     let kind = description.kind.clone().unwrap_or_else(|| "archive".to_owned());
     let sha256 = staged.sha256_hex();
@@ -186,6 +201,16 @@ pub async fn download(app: &App, id: JobId, token: &str) -> Result<Artifact> {
                 .ok_or(Error::NotFoundPlain)
         })
         .await
+}
+
+/// Opens the file of an artifact.
+///
+/// # Errors
+///
+/// 404 when it is gone.
+pub async fn open(app: &App, artifact: &Artifact) -> Result<Reader> {
+    let reader = app.blobs.artifacts.read(artifact.id).await.map_err(Error::internal)?;
+    reader.ok_or(Error::NotFoundPlain)
 }
 
 #[cfg(test)]

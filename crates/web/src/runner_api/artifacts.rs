@@ -1,0 +1,103 @@
+//! Upload and download of artifacts by running jobs (runner-protocol.md 5).
+
+use app::runners::artifacts::{self, Description};
+use app::{App, Error};
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{FromRequest, Multipart, Path, Query, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use model::JobId;
+use serde_json::json;
+use wire::runner::ArtifactParameters;
+
+use super::{forbidden, job_token};
+use crate::respond::{ApiError, ApiResult};
+
+/// Most bytes of a form field beside the file.
+const FIELD_LIMIT: usize = 1024;
+
+/// `POST jobs/:id/artifacts`: parameters in the query or as fields, the file as the part `file`.
+pub(super) async fn upload(
+    State(app): State<App>,
+    Path(id): Path<i64>,
+    Query(query): Query<ArtifactParameters>,
+    headers: HeaderMap,
+    request: Request,
+) -> ApiResult<Response> {
+    let token = job_token(&headers, "");
+    let (job, mut upload) = match artifacts::begin(&app, JobId(id), &token).await? {
+        Ok(begun) => begun,
+        Err(status) => return Ok(forbidden(status)),
+    };
+    let mut form = Multipart::from_request(request, &())
+        .await
+        .map_err(|error| bad(error.body_text()))?;
+    let mut description = Description {
+        kind: query.artifact_type,
+        format: query.artifact_format,
+        expire_in: query.expire_in,
+        filename: None,
+    };
+    let mut has_file = false;
+    while let Some(mut field) = form.next_field().await.map_err(|error| bad(error.body_text()))? {
+        let name = field.name().unwrap_or_default().to_owned();
+        if name == "file" {
+            description.filename = field.file_name().map(str::to_owned);
+            has_file = true;
+            while let Some(chunk) = field.chunk().await.map_err(|error| bad(error.body_text()))? {
+                if !artifacts::write(&mut upload, chunk).await? {
+                    return Ok(too_large());
+                }
+            }
+            continue;
+        }
+        let text = field.text().await.map_err(|error| bad(error.body_text()))?;
+        if text.len() > FIELD_LIMIT {
+            return Err(bad(format!("{name} is too long")));
+        }
+        match name.as_str() {
+            "artifact_type" => description.kind = Some(text),
+            "artifact_format" => description.format = Some(text),
+            "expire_in" => description.expire_in = Some(text),
+            _ => {}
+        }
+    }
+    if !has_file {
+        return Err(Error::parameter("file is missing").into());
+    }
+    artifacts::record(&app, &job, upload, description).await?;
+    Ok((StatusCode::CREATED, Json(json!({"message": "201 Created"}))).into_response())
+}
+
+fn bad(text: String) -> ApiError {
+    ApiError(Error::BadRequest(text))
+}
+
+fn too_large() -> Response {
+    (
+        StatusCode::PAYLOAD_TOO_LARGE,
+        Json(json!({"message": "413 Request Entity Too Large"})),
+    )
+        .into_response()
+}
+
+/// `GET jobs/:id/artifacts`: the archive of a job, for a job that depends on it.
+pub(super) async fn download(State(app): State<App>, Path(id): Path<i64>, headers: HeaderMap) -> ApiResult<Response> {
+    let token = job_token(&headers, "");
+    let archive = artifacts::download(&app, JobId(id), &token).await?;
+    let reader = artifacts::open(&app, &archive).await?;
+    let size = reader.total();
+    let stream = futures_util::stream::try_unfold(reader, |mut reader| async move {
+        let chunk = reader.next().await.map_err(std::io::Error::other)?;
+        Ok::<_, std::io::Error>(chunk.map(|chunk| (chunk, reader)))
+    });
+    let mut response = Body::from_stream(stream).into_response();
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/octet-stream"),
+    );
+    headers.insert(header::CONTENT_LENGTH, size.into());
+    Ok(response)
+}

@@ -1,0 +1,132 @@
+//! Creation, verification and removal of runners (runner-protocol.md 1).
+
+use app::runners::registry::{self, Draft, Serves};
+use app::{App, Error};
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, post};
+use axum::{Json, Router};
+use model::{NamespaceId, ProjectId, RunnerType};
+use wire::runner::{RegistrationDetails, TokenDetails, TokenRequest, UnregisterRequest, VerifyRequest};
+
+use super::{about, forbidden, read, runner_token};
+use crate::Params;
+use crate::call::Call;
+use crate::respond::{ApiResult, Created, NoContent};
+
+pub(super) fn routes() -> Router<App> {
+    Router::new()
+        .route("/user/runners", post(create))
+        .route("/runners", post(register).delete(unregister))
+        .route("/runners/verify", post(verify))
+        .route("/runners/managers", delete(unregister_manager))
+        .route("/runners/reset_authentication_token", post(reset_token))
+}
+
+/// `POST user/runners`: by a user; the only answer that shows the token.
+async fn create(State(app): State<App>, call: Call) -> ApiResult<Created<RegistrationDetails>> {
+    let (serves, draft) = parse(&call)?;
+    let (runner, token) = registry::create(&app, call.caller, serves, draft).await?;
+    Ok(Created(RegistrationDetails {
+        id: runner.id.0,
+        token,
+        token_expires_at: None,
+    }))
+}
+
+fn parse(call: &Call) -> Result<(Serves, Draft), Error> {
+    let mut reader = call.reader();
+    let runner_type: Option<RunnerType> = reader.choice("runner_type");
+    let serves = match runner_type {
+        Some(RunnerType::Group) => Serves::Group(NamespaceId(reader.required_int("group_id"))),
+        Some(RunnerType::Project) => Serves::Project(ProjectId(reader.required_int("project_id"))),
+        Some(RunnerType::Instance) => Serves::Instance,
+        None => {
+            if !reader.given("runner_type") {
+                reader.problem("runner_type", "is missing");
+            }
+            Serves::Instance
+        }
+    };
+    let draft = Draft {
+        description: reader.text("description"),
+        maintenance_note: reader.text("maintenance_note"),
+        paused: reader.boolean("paused").unwrap_or(false),
+        locked: reader.boolean("locked").unwrap_or(false),
+        run_untagged: reader.boolean("run_untagged"),
+        tags: reader.texts_or_commas("tag_list").unwrap_or_default(),
+        protected_only: reader.one_of("access_level", &["not_protected", "ref_protected"]) == Some("ref_protected"),
+        maximum_timeout_seconds: reader.int("maximum_timeout"),
+    };
+    reader.finish()?;
+    Ok((serves, draft))
+}
+
+/// `POST runners`: the old way, with a registration token. There are none here.
+async fn register() -> ApiResult<Response> {
+    let message = "410 Gone - Runner registration tokens are not supported, create the runner first".to_owned();
+    Err(Error::Status { status: 410, message }.into())
+}
+
+/// `POST runners/verify`: is the token good? Also the call by which a new process introduces itself.
+async fn verify(State(app): State<App>, headers: HeaderMap, params: Params) -> ApiResult<Response> {
+    let ask: VerifyRequest = read(&params)?;
+    let token = runner_token(&headers, &ask.token);
+    let Some(runner) = registry::authenticate(&app, &token).await? else {
+        return Ok(forbidden(None));
+    };
+    registry::note_contact(&app, &runner, about(&ask.system_id, &ask.info)).await?;
+    Ok(Json(RegistrationDetails {
+        id: runner.id.0,
+        token,
+        token_expires_at: None,
+    })
+    .into_response())
+}
+
+/// `DELETE runners`.
+async fn unregister(State(app): State<App>, headers: HeaderMap, params: Params) -> ApiResult<Response> {
+    let ask: TokenRequest = read(&params)?;
+    let token = runner_token(&headers, &ask.token);
+    let Some(runner) = registry::authenticate(&app, &token).await? else {
+        return Ok(forbidden(None));
+    };
+    registry::delete(&app, runner.id).await?;
+    Ok(NoContent.into_response())
+}
+
+/// `DELETE runners/managers`: one process goes, the runner stays.
+async fn unregister_manager(State(app): State<App>, headers: HeaderMap, params: Params) -> ApiResult<Response> {
+    let ask: UnregisterRequest = read(&params)?;
+    let token = runner_token(&headers, &ask.token);
+    let Some(runner) = registry::authenticate(&app, &token).await? else {
+        return Ok(forbidden(None));
+    };
+    if ask.system_id.is_empty() {
+        return Err(Error::parameter("system_id is missing").into());
+    }
+    if registry::delete_manager(&app, runner.id, ask.system_id).await? {
+        Ok(NoContent.into_response())
+    } else {
+        Err(Error::NotFound("Runner manager").into())
+    }
+}
+
+/// `POST runners/reset_authentication_token`: a new token for the old one.
+async fn reset_token(State(app): State<App>, headers: HeaderMap, params: Params) -> ApiResult<Response> {
+    let ask: TokenRequest = read(&params)?;
+    let token = runner_token(&headers, &ask.token);
+    let Some(runner) = registry::authenticate(&app, &token).await? else {
+        return Ok(forbidden(None));
+    };
+    let token = registry::reset_token(&app, runner.id).await?;
+    Ok((
+        StatusCode::CREATED,
+        Json(TokenDetails {
+            token,
+            token_expires_at: None,
+        }),
+    )
+        .into_response())
+}
