@@ -181,35 +181,47 @@ pub(crate) fn pipeline_on(
     sha: &Sha,
     source: Source,
 ) -> Result<Pipeline, StoreError> {
-    pipelines::insert(
-        tx,
-        &NewPipeline {
-            project_id: project.id,
-            user_id: project.creator_id,
-            sha,
-            before_sha: &Sha::zero(),
-            git_ref,
-            protected: true,
-            status: Status::Created,
-            stages: &[],
-            source,
-            name: None,
-            yaml_errors: None,
-            failure_reason: None,
-            on_new_commit: OnNewCommit::Conservative,
-            on_job_failure: OnJobFailure::None,
-            trigger_token_id: None,
-            schedule_id: None,
-            upstream_job_id: None,
-            upstream_pipeline_id: None,
-            created_at: NOW,
-            finished_at: None,
-        },
-        &Given {
-            variables: Some(vec![1, 2, 3]),
-            inputs: None,
-        },
-    )
+    let zero = Sha::zero();
+    let new = NewPipeline {
+        source,
+        ..new_pipeline(project, git_ref, sha, &zero)
+    };
+    let given = Given {
+        variables: Some(vec![1, 2, 3]),
+        inputs: None,
+    };
+    pipelines::insert(tx, &new, &given)
+}
+
+/// A pipeline to be created.
+pub(crate) fn new_pipeline<'a>(
+    project: &Project,
+    git_ref: &'a GitRef,
+    sha: &'a Sha,
+    before_sha: &'a Sha,
+) -> NewPipeline<'a> {
+    NewPipeline {
+        project_id: project.id,
+        user_id: project.creator_id,
+        sha,
+        before_sha,
+        git_ref,
+        protected: true,
+        status: Status::Created,
+        stages: &[],
+        source: Source::Trigger,
+        name: None,
+        yaml_errors: None,
+        failure_reason: None,
+        on_new_commit: OnNewCommit::Conservative,
+        on_job_failure: OnJobFailure::None,
+        trigger_token_id: None,
+        schedule_id: None,
+        upstream_job_id: None,
+        upstream_pipeline_id: None,
+        created_at: NOW,
+        finished_at: None,
+    }
 }
 
 /// A planned job of that name in the stage `test`.
