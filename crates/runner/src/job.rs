@@ -7,10 +7,13 @@ mod dependencies;
 mod dirs;
 mod git;
 mod inputs;
+mod outcome;
 mod run;
 mod script;
 mod settings;
+mod sources;
 mod stage;
+mod steps;
 mod uploads;
 mod variables;
 

@@ -74,10 +74,17 @@ impl Dirs {
 
     /// Path of a file variable.
     pub(super) fn file_variable(&self, key: &str) -> PathBuf {
-        // A name is no path: whatever could lead elsewhere is replaced.
+        // A name is no path: whatever could lead elsewhere is written as its number.
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
         let name: String = key
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' })
+            .bytes()
+            .map(|byte| {
+                if plain(byte) {
+                    char::from(byte).to_string()
+                } else {
+                    format!("-{byte:02x}")
+                }
+            })
             .collect();
         self.temporary.join("var").join(name)
     }

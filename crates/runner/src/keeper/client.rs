@@ -177,7 +177,7 @@ impl Keeper {
 
     /// Hands on what is surely output; returns whether the marker was there.
     fn hand_on(&mut self, marker: &[u8], output: &mut impl FnMut(&[u8])) -> bool {
-        let found = self.buffer.windows(marker.len()).position(|window| window == marker);
+        let found = marker_position(&self.buffer, marker);
         let sure = found.unwrap_or_else(|| self.buffer.len() - marker_start(&self.buffer, marker));
         if sure > 0 {
             output(&self.buffer[..sure]);
@@ -216,6 +216,12 @@ impl Keeper {
 /// Returns bytes that no job can know or guess.
 fn new_marker() -> String {
     format!("\0{}", random::hex(16))
+}
+
+/// Returns where the marker is.
+fn marker_position(buffer: &[u8], marker: &[u8]) -> Option<usize> {
+    let starts = buffer.iter().enumerate().filter(|(_, byte)| **byte == marker[0]);
+    starts.map(|(at, _)| at).find(|at| buffer[*at..].starts_with(marker))
 }
 
 /// Returns how many bytes at the end of `buffer` may be the beginning of `marker`.

@@ -62,6 +62,7 @@ pub(super) fn prepare(config: &Config) -> Result<Prepared, StartError> {
     };
     environment.extend(["USER", "LOGNAME"].map(|name| (name.to_owned(), user.clone())));
     environment.extend(config.environment.iter().cloned());
+    let readable = outermost(readable);
     let mut writable: Vec<PathBuf> = SHARED_FOLDERS.iter().map(PathBuf::from).collect();
     writable.extend(config.writable_paths.iter().cloned());
     // Landlock compares real paths. What does not exist yet is denied by its name.
@@ -87,6 +88,18 @@ pub(super) fn prepare(config: &Config) -> Result<Prepared, StartError> {
         writable,
         denied,
     })
+}
+
+/// Returns the real paths of what exists, without what lies below another: every rule costs each job some time.
+fn outermost(folders: Vec<PathBuf>) -> Vec<PathBuf> {
+    let mut real: Vec<PathBuf> = folders
+        .iter()
+        .filter_map(|folder| fs::canonicalize(folder).ok())
+        .collect();
+    real.sort();
+    // A folder comes right before what lies below it.
+    real.dedup_by(|later, earlier| later.starts_with(earlier));
+    real
 }
 
 fn make_folder(path: &Path, mode: u32) -> Result<(), StartError> {

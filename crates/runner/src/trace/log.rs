@@ -130,6 +130,9 @@ impl TraceLog {
 
 impl Inner {
     fn write(&mut self, source: Source, bytes: &[u8]) {
+        if self.full && source == Source::Script {
+            return; // a flood costs nothing more
+        }
         let mut unmasked = Vec::with_capacity(bytes.len() + 16);
         self.phrases.push(bytes, &mut unmasked);
         self.after_phrases(source, &unmasked, false);

@@ -2,7 +2,7 @@
 //!
 //! Only bytes that may be the beginning of a secret are held back, so a log stays live.
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 /// What stands in a secret's place.
 pub(crate) const MASK: &[u8] = b"[MASKED]";
@@ -26,13 +26,14 @@ impl PhraseMasker {
             .collect();
         phrases.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         phrases.dedup();
-        let finder = (!phrases.is_empty())
-            .then(|| {
-                AhoCorasick::builder()
-                    .match_kind(MatchKind::LeftmostLongest)
-                    .build(&phrases)
-            })
-            .and_then(Result::ok);
+        // The simplest automaton: quick to build, and there are a handful of secrets only.
+        let finder = (!phrases.is_empty()).then(|| {
+            AhoCorasick::builder()
+                .kind(Some(AhoCorasickKind::NoncontiguousNFA))
+                .match_kind(MatchKind::LeftmostLongest)
+                .build(&phrases)
+                .expect("secrets fit into memory, and so into an automaton with 2^31 states")
+        });
         PhraseMasker {
             finder,
             longest: phrases.first().map_or(0, Vec::len),
@@ -50,14 +51,17 @@ impl PhraseMasker {
         self.held.extend_from_slice(piece);
         let text = std::mem::take(&mut self.held);
         let mut position = 0;
+        let mut uncertain = self.uncertain_from(&text, 0);
         loop {
-            let uncertain = self.uncertain_from(&text, position);
             match finder.find(&text[position..]) {
                 // A phrase that begins earlier, or the same place and longer, may still come: then wait.
                 Some(found) if position + found.start() < uncertain => {
                     output.extend_from_slice(&text[position..position + found.start()]);
                     output.extend_from_slice(MASK);
                     position += found.end();
+                    if position > uncertain {
+                        uncertain = self.uncertain_from(&text, position);
+                    }
                 }
                 _ => {
                     output.extend_from_slice(&text[position..uncertain]);

@@ -1,5 +1,7 @@
 //! Hides what follows a known beginning: tokens behind their prefix, values of URL parameters.
 
+use std::sync::LazyLock;
+
 use aho_corasick::AhoCorasick;
 
 use super::mask::MASK;
@@ -32,10 +34,27 @@ const SECRET_PARAMETERS: [&str; 6] = [
     "x-amz-security-token",
 ];
 
+/// The usual beginnings: the same for all jobs, and costly to prepare.
+static TOKENS: LazyLock<Beginnings> = LazyLock::new(|| Beginnings::new(TOKEN_PREFIXES.map(str::to_owned).to_vec()));
+static PARAMETERS: LazyLock<Beginnings> = LazyLock::new(|| {
+    let names = SECRET_PARAMETERS.iter();
+    Beginnings::new(
+        names
+            .flat_map(|name| [format!("?{name}="), format!("&{name}=")])
+            .collect(),
+    )
+});
+
+/// Beginnings, and what finds them.
+#[derive(Clone)]
+struct Beginnings {
+    finder: AhoCorasick,
+    all: Vec<String>,
+}
+
 /// Keeps a beginning and replaces the run of bytes behind it.
 pub(crate) struct PrefixMasker {
-    finder: AhoCorasick,
-    beginnings: Vec<Vec<u8>>,
+    beginnings: Beginnings,
     belongs: fn(u8) -> bool,
     held: Vec<u8>,
     state: State,
@@ -53,37 +72,25 @@ enum State {
 impl PrefixMasker {
     /// Returns a masker for tokens with the usual prefixes and `further` ones.
     pub(crate) fn tokens(further: &[String]) -> PrefixMasker {
-        let prefixes = TOKEN_PREFIXES
-            .iter()
-            .copied()
-            .chain(further.iter().map(|prefix| prefix.trim()));
-        let prefixes = prefixes
-            .filter(|prefix| !prefix.is_empty())
-            .map(|prefix| prefix.as_bytes().to_vec())
-            .collect();
-        PrefixMasker::new(prefixes, |byte| byte.is_ascii_alphanumeric() || b"_.=-".contains(&byte))
+        let belongs = |byte: u8| byte.is_ascii_alphanumeric() || b"_.=-".contains(&byte);
+        let mut own: Vec<String> = further.iter().map(|prefix| prefix.trim().to_owned()).collect();
+        own.retain(|prefix| !prefix.is_empty());
+        if own.is_empty() {
+            return PrefixMasker::new(TOKENS.clone(), belongs);
+        }
+        own.extend(TOKEN_PREFIXES.map(str::to_owned));
+        PrefixMasker::new(Beginnings::new(own), belongs)
     }
 
     /// Returns a masker for the values of secret parameters in URLs.
     pub(crate) fn url_parameters() -> PrefixMasker {
-        let names = SECRET_PARAMETERS
-            .iter()
-            .flat_map(|name| [format!("?{name}="), format!("&{name}=")]);
         let belongs =
             |byte: u8| !byte.is_ascii_whitespace() && !byte.is_ascii_control() && !b"&#\"'<>`".contains(&byte);
-        PrefixMasker::new(names.map(String::into_bytes).collect(), belongs)
+        PrefixMasker::new(PARAMETERS.clone(), belongs)
     }
 
-    fn new(mut beginnings: Vec<Vec<u8>>, belongs: fn(u8) -> bool) -> PrefixMasker {
-        beginnings.sort();
-        beginnings.dedup();
-        let finder = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .match_kind(aho_corasick::MatchKind::LeftmostLongest)
-            .build(&beginnings)
-            .expect("a few short prefixes fit into any automaton");
+    const fn new(beginnings: Beginnings, belongs: fn(u8) -> bool) -> PrefixMasker {
         PrefixMasker {
-            finder,
             beginnings,
             belongs,
             held: Vec::new(),
@@ -109,7 +116,7 @@ impl PrefixMasker {
                 }
                 self.state = State::Outside;
             }
-            match self.finder.find(rest) {
+            match self.beginnings.finder.find(rest) {
                 Some(found) => {
                     output.extend_from_slice(&rest[..found.end()]);
                     rest = &rest[found.end()..];
@@ -132,17 +139,28 @@ impl PrefixMasker {
     }
 
     fn beginning_at_end(&self, text: &[u8]) -> usize {
+        let all = &self.beginnings.all;
         let may_begin = |length: &usize| {
             let end = &text[text.len() - length..];
-            self.beginnings
-                .iter()
-                .any(|whole| whole.len() > end.len() && whole[..end.len()].eq_ignore_ascii_case(end))
+            let starts = |whole: &[u8]| whole.len() > end.len() && whole[..end.len()].eq_ignore_ascii_case(end);
+            all.iter().any(|whole| starts(whole.as_bytes()))
         };
-        let longest = self.beginnings.iter().map(Vec::len).max().unwrap_or(0);
+        let longest = all.iter().map(String::len).max().unwrap_or(0);
         (1..=longest.saturating_sub(1).min(text.len()))
             .rev()
             .find(may_begin)
             .unwrap_or(0)
+    }
+}
+
+impl Beginnings {
+    fn new(all: Vec<String>) -> Beginnings {
+        let finder = AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            .match_kind(aho_corasick::MatchKind::LeftmostLongest)
+            .build(&all)
+            .expect("a few short prefixes fit into any automaton");
+        Beginnings { finder, all }
     }
 }
 

@@ -1,0 +1,96 @@
+//! The stages that run what the job's author wrote.
+
+use super::context::Context;
+use super::outcome::in_words;
+use super::stage::{Failure, Program, Shell, Watch};
+
+/// Runs the job's own scripts.
+pub(super) async fn script_steps(
+    context: &Context<'_>,
+    shell: &mut Shell<'_>,
+    watch: &mut Watch,
+) -> Result<(), Failure> {
+    for step in context.job.steps.iter().filter(|step| step.name != "after_script") {
+        let stage = if step.name == "script" {
+            "step_script".to_owned()
+        } else {
+            format!("step_{}", step.name)
+        };
+        shell.open(&stage, &format!("Executing \"{stage}\" stage of the job script"));
+        let text = context.step(&step.script)?;
+        let file = context.write_script(&stage, &text).await?;
+        let program = Program {
+            argv: context.shell_command(&file),
+            env: context.environment("running"),
+            dir: &context.dirs.project,
+            limit: context.settings.script_timeout,
+            keep_rest: true,
+        };
+        let result = shell.run(watch, program).await;
+        shell.close(&stage);
+        result?;
+    }
+    Ok(())
+}
+
+/// Runs `after_script` in a shell of its own, unless the job's end forbids it.
+pub(super) async fn after_script(
+    context: &Context<'_>,
+    shell: &mut Shell<'_>,
+    watch: &mut Watch,
+    result: &Result<(), Failure>,
+) -> Result<(), Failure> {
+    if !runs_after_script(result) {
+        return Ok(());
+    }
+    let Some(step) = context
+        .job
+        .steps
+        .iter()
+        .find(|step| step.name == "after_script" && !step.script.is_empty())
+    else {
+        return Ok(());
+    };
+    let status = match result {
+        Ok(()) => "success",
+        Err(Failure::Canceled) => "canceled",
+        Err(Failure::ScriptTimedOut(_)) => "timedout",
+        Err(_) => "failed",
+    };
+    shell.open("after_script", "Running after_script");
+    shell.log.line("Running after script...");
+    let text = context.step(&step.script)?;
+    let file = context.write_script("after_script", &text).await?;
+    let program = Program {
+        argv: context.shell_command(&file),
+        env: context.environment(status),
+        dir: &context.dirs.project,
+        limit: Some(context.settings.after_script_timeout),
+        keep_rest: false,
+    };
+    let ended = shell.run(watch, program).await;
+    let what = match &ended {
+        Err(Failure::Script(code)) => Some(format!("exit status {code}")),
+        Err(Failure::ScriptTimedOut(limit)) => Some(format!("it took longer than {}", in_words(*limit))),
+        _ => None,
+    };
+    let ended = match what {
+        Some(what) if context.settings.after_script_ignores_errors => {
+            shell.warn(&format!(
+                "after_script failed, but job will continue unaffected: {what}"
+            ));
+            Ok(())
+        }
+        _ => ended,
+    };
+    shell.close("after_script");
+    ended
+}
+
+/// Whether a job that ended so still runs its `after_script`.
+fn runs_after_script(result: &Result<(), Failure>) -> bool {
+    matches!(
+        result,
+        Ok(()) | Err(Failure::Script(_) | Failure::Canceled | Failure::ScriptTimedOut(_))
+    )
+}
