@@ -13,9 +13,6 @@ use super::node::{Entry, Key, Mapping, Node, Span, Value};
 use super::tag::{self, TagRefusal};
 use super::weight;
 
-/// Keys copied by merge keys in one document; more is an attack on our time.
-const MAX_MERGED_KEYS: usize = 2_000_000;
-
 /// Bounds on what a document may cost (ci-yaml.md 1.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -24,7 +21,18 @@ pub struct Limits {
     /// Nesting of mappings and sequences.
     pub depth: usize,
     /// Estimated size in Ruby's memory, aliases counted each time.
+    ///
+    /// GitLab's default is 2 MiB, which refuses plain files of some 4,000 jobs. The purpose is to stop
+    /// alias bombs, and our trees take a part of that memory, so the default here is eight times that.
     pub parsed_bytes: usize,
+}
+
+impl Limits {
+    /// Keys that merge keys may copy: each one that stays weighs at least 40 bytes, so more than this
+    /// is only good for wasting time.
+    fn merged_keys(&self) -> usize {
+        self.parsed_bytes / 32
+    }
 }
 
 impl Default for Limits {
@@ -32,7 +40,7 @@ impl Default for Limits {
         Limits {
             bytes: 2_097_152,
             depth: 100,
-            parsed_bytes: 2_097_152,
+            parsed_bytes: 16_777_216,
         }
     }
 }
@@ -97,7 +105,7 @@ pub(super) fn parse_at(text: &str, origin: Origin, limits: &Limits) -> Result<Pa
         depth_left: limits.depth,
         anchors: HashMap::new(),
         words: HashSet::new(),
-        merged_keys: 0,
+        merged_keys_left: limits.merged_keys(),
         refused: None,
         duplicate_keys: Vec::new(),
     };
@@ -130,7 +138,7 @@ struct Builder<'t> {
     anchors: HashMap<String, Anchored>,
     /// Plain scalars that were keys and are text.
     words: HashSet<Arc<str>>,
-    merged_keys: usize,
+    merged_keys_left: usize,
     refused: Option<YamlError>,
     duplicate_keys: Vec<DuplicateKey>,
 }
@@ -283,10 +291,8 @@ impl Builder<'_> {
         // A list is merged on its own first, so that the order of keys is Ruby's.
         let mut together = IndexedEntries::default();
         for source in sources {
-            self.merged_keys += source.len();
-            if self.merged_keys > MAX_MERGED_KEYS {
-                return Err(YamlError::TreeTooBig { span: value.span });
-            }
+            let left = self.merged_keys_left.checked_sub(source.len());
+            self.merged_keys_left = left.ok_or(YamlError::TreeTooBig { span: value.span })?;
             together.extend(source.entries.iter().map(|(key, entry)| (key.clone(), entry.clone())));
         }
         open.merge(together);

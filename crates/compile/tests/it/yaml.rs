@@ -327,7 +327,11 @@ fn too_much_of_anything_is_refused() {
         deep(30_000),
         "a: &a [*a]".to_owned(),
         bomb,
-        format!("a: [{}]", wide(60_000)),
+        format!(
+            "a: &a [{}]\nb: [{}]",
+            vec!["x"; 60_000].join(", "),
+            vec!["*a"; 10].join(", ")
+        ),
         merges,
     ] {
         assert!(
