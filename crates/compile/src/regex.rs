@@ -34,7 +34,8 @@ impl RegexError {
 /// A compiled RE2 pattern. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Pattern {
-    regex: ::regex::Regex,
+    // Shared, because a cloned `Regex` builds its caches anew.
+    regex: Arc<::regex::Regex>,
     source: Arc<str>,
 }
 
@@ -58,7 +59,7 @@ impl Pattern {
             .build()
             .map_err(|error| RegexError::new(error.to_string()))?;
         Ok(Pattern {
-            regex,
+            regex: Arc::new(regex),
             source: source.into(),
         })
     }

@@ -188,8 +188,8 @@ fn input(key: &Key, span: Span, node: &Node, errors: &mut Errors) -> InputSpec {
     exclusive(&location, node, ["rules", "options"], errors);
     exclusive(&location, node, ["rules", "default"], errors);
     let rules = match node.get_some("rules") {
-        Some(written) if errors.clean_since(mark) => rules(&name, written, errors),
-        _ => Vec::new(),
+        Some(written) if errors.clean_since(mark) => Some(rules(&name, written, errors)),
+        _ => None,
     };
     let regex = node.get("regex").map(|regex| {
         let compiled = regex.as_str().and_then(|source| Pattern::new(source, "").ok());

@@ -75,8 +75,8 @@ pub struct InputSpec {
     pub options: Option<Vec<Node>>,
     /// What a string must match, as written, and compiled.
     pub regex: Option<(Node, Option<Pattern>)>,
-    /// Rules that choose options and default; empty = none.
-    pub rules: Vec<InputRule>,
+    /// Rules that choose options and default; `None` = not written.
+    pub rules: Option<Vec<InputRule>>,
 }
 
 /// The types of inputs.

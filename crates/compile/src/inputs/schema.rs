@@ -15,7 +15,7 @@ pub(super) fn of(header: &Header) -> Json {
     let required: Vec<&str> = header
         .inputs
         .values()
-        .filter(|spec| spec.default.is_none() && spec.rules.is_empty())
+        .filter(|spec| spec.default.is_none() && spec.rules.as_ref().is_none_or(Vec::is_empty))
         .map(|spec| spec.name.as_str())
         .collect();
     let mut schema = json!({
@@ -48,8 +48,8 @@ fn property(spec: &InputSpec) -> Json {
     if let Some((regex, _)) = &spec.regex {
         set("pattern", json!(regex.to_text()));
     }
-    if !spec.rules.is_empty() {
-        set("x-rules", spec.rules.iter().map(|rule| rule_json(rule, kind)).collect());
+    if let Some(rules) = &spec.rules {
+        set("x-rules", rules.iter().map(|rule| rule_json(rule, kind)).collect());
     }
     Json::Object(members)
 }

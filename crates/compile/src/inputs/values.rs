@@ -68,13 +68,14 @@ enum Source {
 
 impl Check<'_> {
     fn value(&self, given: Option<&Node>) -> Node {
-        let has_rules = !self.spec.rules.is_empty();
+        let rules = self.spec.rules.as_deref();
         let given = given
             .filter(|value| !value.is_null())
             // An empty text is no choice where rules give the choices.
-            .filter(|value| !(has_rules && value.as_text() == Some("")));
+            .filter(|value| !(rules.is_some() && value.as_text() == Some("")));
         let rule = self.matching_rule();
-        let is_required = self.spec.default.is_none() && !self.spec.rules.iter().any(|rule| rule.default.is_some());
+        let is_required =
+            self.spec.default.is_none() && !rules.unwrap_or_default().iter().any(|rule| rule.default.is_some());
         if is_required && given.is_none() {
             self.error("required value has not been provided");
             return Node::null(self.spec.span);
@@ -109,7 +110,7 @@ impl Check<'_> {
                 .as_ref()
                 .is_none_or(|condition| condition.evaluate_in(&scope))
         };
-        self.spec.rules.iter().find(|rule| holds(rule))
+        self.spec.rules.iter().flatten().find(|rule| holds(rule))
     }
 
     fn validate(&self, value: &Node, rule: Option<&InputRule>, source: Source) {

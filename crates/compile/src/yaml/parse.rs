@@ -13,6 +13,9 @@ use super::node::{Entry, Key, Mapping, Node, Span, Value};
 use super::tag::{self, TagRefusal};
 use super::weight;
 
+/// What a byte of text without aliases can weigh at most: `{a}` is three bytes and weighs 208.
+const MAX_BYTES_PER_TEXT_BYTE: usize = 128;
+
 /// Bounds on what a document may cost (ci-yaml.md 1.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -106,6 +109,7 @@ pub(super) fn parse_at(text: &str, origin: Origin, limits: &Limits) -> Result<Pa
         anchors: HashMap::new(),
         words: HashSet::new(),
         merged_keys_left: limits.merged_keys(),
+        uses_aliases: false,
         refused: None,
         duplicate_keys: Vec::new(),
     };
@@ -113,7 +117,9 @@ pub(super) fn parse_at(text: &str, origin: Origin, limits: &Limits) -> Result<Pa
     if let Some(refused) = builder.refused {
         return Err(refused);
     }
-    if !weight::fits(&root, limits) {
+    // Without aliases a text can only become so much heavier; most files need no weighing.
+    let may_be_heavy = builder.uses_aliases || text.len() > limits.parsed_bytes / MAX_BYTES_PER_TEXT_BYTE;
+    if may_be_heavy && !weight::fits(&root, limits) {
         return Err(YamlError::TreeTooBig { span: root.span });
     }
     Ok(Parsed {
@@ -139,6 +145,7 @@ struct Builder<'t> {
     /// Plain scalars that were keys and are text.
     words: HashSet<Arc<str>>,
     merged_keys_left: usize,
+    uses_aliases: bool,
     refused: Option<YamlError>,
     duplicate_keys: Vec<DuplicateKey>,
 }
@@ -194,6 +201,7 @@ impl Builder<'_> {
     }
 
     fn alias(&mut self, name: &str, span: Span) -> Result<Node, YamlError> {
+        self.uses_aliases = true;
         match self.anchors.get(name) {
             // The copy keeps the place where it was written: that is where a mistake is mended.
             Some(Anchored::Done(node)) => Ok(node.clone()),

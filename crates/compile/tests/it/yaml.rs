@@ -330,7 +330,7 @@ fn too_much_of_anything_is_refused() {
         format!(
             "a: &a [{}]\nb: [{}]",
             vec!["x"; 60_000].join(", "),
-            vec!["*a"; 10].join(", ")
+            ["*a"; 10].join(", ")
         ),
         merges,
     ] {
