@@ -5,6 +5,7 @@ use crate::regex::Pattern;
 use crate::yaml::{Node, Value};
 
 use super::checks::{Checked, Checks, regex_is_valid, texts};
+use super::rules::parsed_expression;
 
 /// The kinds of conditions; `None` = not written.
 #[derive(Clone, Debug, Default)]
@@ -118,8 +119,7 @@ fn refs(node: &Node) -> Vec<RefPattern> {
 fn expressions(node: &Node, checks: &mut Checks<'_>) -> Vec<Expression> {
     let mut list = Vec::new();
     for item in node.as_sequence().into_iter().flatten() {
-        let text = item.as_text().filter(|text| Expression::is_valid(text));
-        match text.and_then(|text| Expression::parse(text).ok()) {
+        match parsed_expression(item.as_text()) {
             Some(expression) => list.push(expression),
             None => checks.fail("variables", "invalid expression syntax", item.span),
         }

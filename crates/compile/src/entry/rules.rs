@@ -164,14 +164,16 @@ fn delay_checks(checks: &mut Checks<'_>, node: &Node) {
 
 fn expression(checks: &mut Checks<'_>) -> Option<Expression> {
     let written = checks.some("if")?;
-    let parsed = written
-        .as_str()
-        .filter(|text| Expression::is_valid(text))
-        .and_then(|text| Expression::parse(text).ok());
+    let parsed = parsed_expression(written.as_str());
     if parsed.is_none() {
         checks.fail("if", "invalid expression syntax", written.span);
     }
     parsed
+}
+
+/// The expression, if GitLab accepts it: it parses, and evaluates without variables.
+pub(super) fn parsed_expression(text: Option<&str>) -> Option<Expression> {
+    Expression::parse(text?).ok().filter(Expression::is_sound)
 }
 
 fn own_values(node: &Node, condition: Option<Expression>) -> Rule {

@@ -2,10 +2,16 @@
 
 mod documents;
 mod durations;
+mod entries;
+mod explain;
 mod expressions;
 mod globs;
+mod includes;
 mod inputs;
+mod jobs;
+mod planning;
 mod properties;
 mod regexes;
+mod support;
 mod variables;
 mod yaml;
