@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use super::{Header, InputError, InputRule, InputSpec, InputType};
 use crate::expression::Expression;
 use crate::regex::Pattern;
-use crate::yaml::{Key, Mapping, Node, Span, Value};
+use crate::yaml::{Key, Node, OtherKey, Span, Value};
 
 /// Options that an input may have at most.
 const MAX_OPTIONS: usize = 50;
@@ -30,18 +30,8 @@ impl Errors {
     }
 
     fn unknown_keys(&mut self, location: &str, node: &Node, allowed: &[&str]) {
-        let Some(mapping) = node.as_mapping() else { return };
-        let unknown: Vec<String> = mapping
-            .keys()
-            .filter(|key| !key.as_text().is_some_and(|key| allowed.contains(&key)))
-            .map(Key::to_string)
-            .collect();
-        if !unknown.is_empty() {
-            self.add(
-                location,
-                &format!("config contains unknown keys: {}", unknown.join(", ")),
-                node.span,
-            );
+        if let Some(unknown) = unknown_keys(node, allowed) {
+            self.add(location, &format!("config contains unknown keys: {unknown}"), node.span);
         }
     }
 
@@ -49,6 +39,17 @@ impl Errors {
     fn clean_since(&self, mark: usize) -> bool {
         self.found.len() == mark
     }
+}
+
+/// The keys of a mapping that are not allowed, with commas.
+fn unknown_keys(node: &Node, allowed: &[&str]) -> Option<String> {
+    let unknown: Vec<String> = node
+        .as_mapping()?
+        .keys()
+        .filter(|key| !key.as_text().is_some_and(|key| allowed.contains(&key)))
+        .map(Key::to_string)
+        .collect();
+    (!unknown.is_empty()).then(|| unknown.join(", "))
 }
 
 /// Checks the whole header.
@@ -129,18 +130,9 @@ fn component(node: &Node, errors: &mut Errors) -> Vec<String> {
 /// Checks a file of `spec:include`.
 pub(super) fn included(location: &str, content: &Node) -> Result<IndexMap<String, InputSpec>, Vec<InputError>> {
     let mut errors = Errors { found: Vec::new() };
-    let unknown: Vec<String> = content
-        .as_mapping()
-        .into_iter()
-        .flat_map(Mapping::keys)
-        .filter(|key| key.as_text() != Some("inputs"))
-        .map(|key| format!(":{key}"))
-        .collect();
-    if !unknown.is_empty() {
-        let message = format!(
-            "Header include file `{location}` contains unknown keys: [{}]",
-            unknown.join(", ")
-        );
+    if let Some(unknown) = unknown_keys(content, &["inputs"]) {
+        let unknown = unknown.replace(", ", ", :");
+        let message = format!("Header include file `{location}` contains unknown keys: [:{unknown}]");
         return Err(vec![InputError {
             message,
             span: content.span,
@@ -175,7 +167,7 @@ fn input(key: &Key, span: Span, node: &Node, errors: &mut Errors) -> InputSpec {
     let name = key.to_string();
     let location = format!("header:spec:inputs:{name}");
     let mark = errors.found.len();
-    if !key.is_text() && !matches!(Key::of(&Value::Integer(0)), Key::Other(zero) if same_kind(key, &zero)) {
+    if !matches!(key, Key::Text(_) | Key::Other(OtherKey::Integer(_))) {
         errors.add(&location, "key must be an alphanumeric string", span);
     }
     attributes(&location, node, errors);
@@ -205,11 +197,6 @@ fn input(key: &Key, span: Span, node: &Node, errors: &mut Errors) -> InputSpec {
         rules,
         name,
     }
-}
-
-/// Whether a key that is no text is of the same kind as `other`.
-fn same_kind(key: &Key, other: &crate::yaml::OtherKey) -> bool {
-    matches!(key, Key::Other(own) if std::mem::discriminant(own) == std::mem::discriminant(other))
 }
 
 fn kind(node: &Node) -> Option<InputType> {
@@ -331,7 +318,9 @@ fn rule(location: &str, node: &Node, errors: &mut Errors) -> InputRule {
     if !node.is_mapping() {
         errors.add(location, "should be a hash", node.span);
     }
-    rule_keys(location, node, errors);
+    if let Some(unknown) = unknown_keys(node, &["if", "options", "default"]) {
+        errors.add(location, &format!("contains unknown keys: {unknown}"), node.span);
+    }
     let condition = node
         .get_some("if")
         .and_then(|written| condition(location, written, errors));
@@ -348,24 +337,6 @@ fn rule(location: &str, node: &Node, errors: &mut Errors) -> InputRule {
         condition,
         options: options.and_then(Node::as_sequence).map(<[Node]>::to_vec),
         default: node.get("default").cloned(),
-    }
-}
-
-fn rule_keys(location: &str, node: &Node, errors: &mut Errors) {
-    let allowed = ["if", "options", "default"];
-    let unknown: Vec<String> = node
-        .as_mapping()
-        .into_iter()
-        .flat_map(Mapping::keys)
-        .filter(|key| !key.as_text().is_some_and(|key| allowed.contains(&key)))
-        .map(Key::to_string)
-        .collect();
-    if !unknown.is_empty() {
-        errors.add(
-            location,
-            &format!("contains unknown keys: {}", unknown.join(", ")),
-            node.span,
-        );
     }
 }
 

@@ -140,13 +140,9 @@ fn write_text(text: &str, indent: usize, out: &mut String) {
 
 /// Whether a block scalar can show the text.
 fn is_literal(text: &str) -> bool {
-    text.trim_end_matches('\n').contains('\n')
+    text.contains('\n')
         && !text.starts_with([' ', '\n', '\t'])
-        && text.chars().all(|c| c == '\n' || c == '\t' || is_printable(c))
-        || (text.ends_with('\n')
-            && text.len() > 1
-            && !text.starts_with([' ', '\n', '\t'])
-            && text.chars().all(|c| c == '\n' || is_printable(c)))
+        && text.chars().all(|c| matches!(c, '\n' | '\t') || is_printable(c))
 }
 
 fn write_literal(text: &str, indent: usize, out: &mut String) {
