@@ -68,10 +68,14 @@ async fn after(app: &App, row: &Row, pipeline: Pipeline) -> Pipeline {
         tracing::error!(pipeline.id = %pipeline.id, error = error as &dyn std::error::Error,
             "could not look after new pipeline {}", pipeline.id);
     };
+    // A pipeline without jobs (skipped by its commit message) makes nothing superfluous.
+    let Some(jobs) = &row.jobs else {
+        return pipeline;
+    };
     if let Err(error) = outdated::cancel_outdated(app, &row.request.project, &pipeline).await {
         log(&error);
     }
-    if !row.jobs.as_ref().is_some_and(Jobs::set_off_more) {
+    if !jobs.set_off_more() {
         return pipeline;
     }
     match settle::look(app, pipeline.id).await {
