@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use model::ArtifactId;
@@ -17,6 +18,9 @@ use crate::{Error, Reader};
 /// Folder, beside the artifacts, of those that are still coming in.
 const STAGING: &str = "incoming";
 
+/// Age at which such a file belongs to nobody: another process may share the folder and be at work.
+const LEFTOVER_AGE: Duration = Duration::from_secs(24 * 3600);
+
 /// All artifacts of this server. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Artifacts {
@@ -25,7 +29,7 @@ pub struct Artifacts {
 }
 
 impl Artifacts {
-    /// Prepares the folder in which artifacts lie, and removes what never came in completely.
+    /// Prepares the folder in which artifacts lie, and removes what began to come in long ago and never did.
     ///
     /// # Errors
     ///
@@ -38,7 +42,14 @@ impl Artifacts {
             .map_err(Error::io("list", &staging))?
             .flatten()
         {
-            files::remove(&entry.path())?;
+            let age = entry
+                .metadata()
+                .and_then(|data| data.modified())
+                .ok()
+                .and_then(|time| time.elapsed().ok());
+            if age.is_some_and(|age| age > LEFTOVER_AGE) {
+                files::remove(&entry.path())?;
+            }
         }
         Ok(Artifacts {
             root: Arc::new(root),

@@ -67,10 +67,12 @@ const GRACE: Duration = Duration::from_secs(2);
 /// Bytes of a child's error output that are kept for the log.
 const MAX_STDERR: usize = 4096;
 
-/// Writes the configuration file.
+/// Writes the configuration file, in one step: another process may be starting git on the same folder.
 pub(crate) fn write_configuration(root: &Path) -> Result<(), Error> {
     let path = configuration(root);
-    std::fs::write(&path, SETTINGS).map_err(Error::io("write", &path))
+    let fresh = root.join(format!("{CONFIGURATION}.{}", std::process::id()));
+    std::fs::write(&fresh, SETTINGS).map_err(Error::io("write", &fresh))?;
+    std::fs::rename(&fresh, &path).map_err(Error::io("write", &path))
 }
 
 fn configuration(root: &Path) -> PathBuf {

@@ -3,6 +3,8 @@
 //! A push starts with a list of ref updates and, when the client sends them, push options; the
 //! pack follows. Only the beginning is read here; the pack stays in the stream.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use model::{GitRef, Sha};
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -16,6 +18,12 @@ const MAX_HEAD: usize = 8 << 20;
 
 /// Most bytes of a refused push that are read so that the client gets to see the answer.
 const MAX_DRAIN: u64 = 1 << 30;
+
+/// Longest time for the list of ref updates to come in.
+const HEAD_DEADLINE: Duration = Duration::from_secs(300);
+
+/// Longest time that a refused push is read.
+const DRAIN_DEADLINE: Duration = Duration::from_secs(1800);
 
 /// One ref update of a push.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,8 +141,15 @@ impl<R: AsyncRead + Unpin> PushRequest<R> {
     ///
     /// # Errors
     ///
-    /// [`ServeError::BadRequest`] when it is not a push, [`ServeError::Disconnected`] when it ends early.
-    pub async fn read(mut body: R) -> Result<PushRequest<R>, ServeError> {
+    /// [`ServeError::BadRequest`] when it is not a push, [`ServeError::Disconnected`] when it ends early,
+    /// [`ServeError::TimedOut`] when it does not come.
+    pub async fn read(body: R) -> Result<PushRequest<R>, ServeError> {
+        tokio::time::timeout(HEAD_DEADLINE, PushRequest::read_head(body))
+            .await
+            .map_err(|_| ServeError::TimedOut)?
+    }
+
+    async fn read_head(mut body: R) -> Result<PushRequest<R>, ServeError> {
         let mut buffer = BytesMut::with_capacity(4096);
         loop {
             if let Some(head) = parse_head(&buffer)? {
@@ -181,9 +196,12 @@ impl<R: AsyncRead + Unpin> PushRequest<R> {
     ///
     /// # Errors
     ///
-    /// [`ServeError::Disconnected`] when the client went away.
+    /// [`ServeError::Disconnected`] when the client went away, [`ServeError::TimedOut`] when it goes on for too long.
     pub async fn refuse(mut self, refusal: &Refusal) -> Result<Bytes, ServeError> {
-        drain(&mut self.rest, MAX_DRAIN).await?;
+        let draining = drain(&mut self.rest, MAX_DRAIN);
+        tokio::time::timeout(DRAIN_DEADLINE, draining)
+            .await
+            .map_err(|_| ServeError::TimedOut)??;
         Ok(refusal.answer(&self.commands, self.capabilities))
     }
 }

@@ -163,7 +163,7 @@ impl Repositories {
     /// # Errors
     ///
     /// [`Error::Io`] when the folder cannot be moved away. What cannot be removed afterwards is
-    /// removed at the next start.
+    /// removed at a later start.
     pub fn delete(&self, id: ProjectId) -> Result<bool, Error> {
         self.lock().remove(&Location::Own(id));
         let path = self.path(id);
@@ -220,9 +220,18 @@ impl Repositories {
 /// Prefix of folders that are not repositories yet or no more.
 const LEFTOVER: &str = ".tmp-";
 
+/// Age at which such a folder belongs to nobody: another process may share the root and be at work.
+const LEFTOVER_AGE: Duration = Duration::from_secs(3600);
+
 fn remove_leftovers(root: &Path) {
     for entry in std::fs::read_dir(root).into_iter().flatten().flatten() {
-        if entry.file_name().as_encoded_bytes().starts_with(LEFTOVER.as_bytes()) {
+        let age = entry
+            .metadata()
+            .and_then(|data| data.modified())
+            .ok()
+            .and_then(|time| time.elapsed().ok());
+        let is_old = age.is_some_and(|age| age > LEFTOVER_AGE);
+        if is_old && entry.file_name().as_encoded_bytes().starts_with(LEFTOVER.as_bytes()) {
             let _ = std::fs::remove_dir_all(entry.path());
         }
     }

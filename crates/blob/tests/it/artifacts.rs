@@ -79,13 +79,18 @@ async fn a_reader_outlives_the_file() {
 }
 
 #[tokio::test]
-async fn a_restart_removes_what_never_came_in_completely() {
+async fn a_restart_removes_what_began_to_come_in_long_ago() {
     let folder = Folder::new();
     let artifacts = Artifacts::new(&folder.0).unwrap();
-    let upload = artifacts.upload(3).await.unwrap();
-    assert_eq!(folder.files(), 1);
+    let uploads = [artifacts.upload(3).await.unwrap(), artifacts.upload(3).await.unwrap()];
     // As if the process had been killed: nothing is dropped.
-    std::mem::forget(upload);
+    uploads.into_iter().for_each(std::mem::forget);
+    let mut left = std::fs::read_dir(folder.0.join("incoming")).unwrap();
+    let old = std::fs::File::options()
+        .write(true)
+        .open(left.next().unwrap().unwrap().path())
+        .unwrap();
+    old.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
     Artifacts::new(&folder.0).unwrap();
-    assert_eq!(folder.files(), 0);
+    assert_eq!(folder.files(), 1);
 }
