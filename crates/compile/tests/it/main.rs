@@ -13,5 +13,6 @@ mod planning;
 mod properties;
 mod regexes;
 mod support;
+mod templates;
 mod variables;
 mod yaml;
