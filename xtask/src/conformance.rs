@@ -22,6 +22,9 @@ type Suite = (&'static str, fn(&Path, bool) -> Result<Tally>);
 const SUITES: &[Suite] = &[
     ("oracle", |folder, _| crate::conformance_composite::run(folder)),
     ("oracle", crate::conformance_oracle::run),
+    ("pipeline-processing", |folder, _| {
+        crate::conformance_processing::run(folder)
+    }),
     ("real-world", crate::conformance_files::real_world),
     ("templates", crate::conformance_files::templates),
 ];

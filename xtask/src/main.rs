@@ -15,6 +15,8 @@ mod conformance_composite;
 mod conformance_files;
 #[cfg(feature = "conformance")]
 mod conformance_oracle;
+#[cfg(feature = "conformance")]
+mod conformance_processing;
 mod process;
 mod services;
 mod test;

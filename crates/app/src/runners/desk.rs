@@ -17,7 +17,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tracing::{error, info};
 
 use crate::App;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::runners::suitable::{self, ProjectFacts};
 
 /// Requests on their way to the task; further ones wait for a free place.
@@ -61,15 +61,8 @@ struct Ask {
 impl Desk {
     /// Asks for a job; without one waits for it up to `hold`. The answer is handed out, not acknowledged.
     ///
-    /// # Errors
-    ///
-    /// [`Error::Internal`] when nobody serves: the server is shutting down.
-    pub async fn ask(
-        &self,
-        runner: Runner,
-        manager: Option<RunnerManagerId>,
-        hold: Option<Duration>,
-    ) -> Result<Option<Job>> {
+    /// There is no job when nobody serves: the server is shutting down.
+    pub async fn ask(&self, runner: Runner, manager: Option<RunnerManagerId>, hold: Option<Duration>) -> Option<Job> {
         let (reply, answer) = oneshot::channel();
         let ask = Ask {
             runner,
@@ -77,20 +70,14 @@ impl Desk {
             hold: hold.is_some(),
             reply,
         };
-        self.inbox.send(ask).await.map_err(|_| closed())?;
-        match hold {
-            None => answer.await.map_err(|_| closed()),
+        self.inbox.send(ask).await.ok()?;
+        let answer = match hold {
+            None => answer.await,
             // A job that is handed out in the very moment is taken back, because nobody listens any more.
-            Some(hold) => tokio::time::timeout(hold, answer)
-                .await
-                .unwrap_or(Ok(None))
-                .map_err(|_| closed()),
-        }
+            Some(hold) => tokio::time::timeout(hold, answer).await.ok()?,
+        };
+        answer.ok().flatten()
     }
-}
-
-fn closed() -> Error {
-    Error::internal("nobody hands out jobs: the server is shutting down")
 }
 
 /// Serves requests until told to stop; held ones are then answered with nothing.

@@ -37,7 +37,7 @@ pub async fn request(
     }
     let id = manager.as_ref().map(|manager| manager.id);
     loop {
-        let Some(job) = app.desk.ask(runner.clone(), id, hold).await? else {
+        let Some(job) = app.desk.ask(runner.clone(), id, hold).await else {
             return Ok(None);
         };
         let handed_out = job.clone();
