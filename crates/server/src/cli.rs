@@ -75,6 +75,9 @@ pub(crate) struct Serve {
     /// Jobs the embedded runner runs at once, 0 = none [default: the number of cores]
     #[arg(long, env = "TRIPLINE_RUNNER_CONCURRENCY", value_name = "NUMBER")]
     pub(crate) runner_concurrency: Option<usize>,
+    /// Folder for its builds and caches, outside of the data folder [default: beside it, ending in `-runner`]
+    #[arg(long, env = "TRIPLINE_RUNNER_DIR", value_name = "FOLDER")]
+    pub(crate) runner_dir: Option<PathBuf>,
     /// First start: API token of the user `root`; generated and printed when not given
     #[arg(
         long,

@@ -28,6 +28,8 @@ struct File {
     object_store_url: Option<String>,
     /// Jobs the embedded runner runs at once.
     runner_concurrency: Option<usize>,
+    /// Folder for the builds and caches of the embedded runner.
+    runner_dir: Option<PathBuf>,
     /// Filter of the log.
     log: Option<String>,
     /// `text` or `json`.
@@ -47,6 +49,8 @@ pub(crate) struct Config {
     pub(crate) database: store::Database,
     /// Jobs the embedded runner runs at once.
     pub(crate) runner_concurrency: usize,
+    /// Folder for its builds and caches; outside of the data folder, which jobs must not reach.
+    pub(crate) runner_dir: PathBuf,
     /// Filter of the log.
     pub(crate) log: String,
     /// Whether the log is JSON.
@@ -85,6 +89,18 @@ impl Config {
             .unwrap_or_else(|| PathBuf::from("tripline-data"));
         let data_dir = std::path::absolute(&data_dir)
             .with_context(|| format!("cannot make the path `{}` absolute", data_dir.display()))?;
+        let runner_dir = flags
+            .runner_dir
+            .or(file.runner_dir)
+            .unwrap_or_else(|| beside(&data_dir));
+        let runner_dir = std::path::absolute(&runner_dir)
+            .with_context(|| format!("cannot make the path `{}` absolute", runner_dir.display()))?;
+        if runner_dir.starts_with(&data_dir) {
+            bail!(
+                "`--runner-dir {}` lies in the data folder, which jobs must not reach; choose another",
+                runner_dir.display()
+            );
+        }
         let log_format = flags
             .log_format
             .or(file.log_format)
@@ -95,6 +111,7 @@ impl Config {
         Ok(Config {
             database: database(flags.database_url.or(file.database_url).as_deref(), &data_dir),
             data_dir,
+            runner_dir,
             listen: flags
                 .listen
                 .or(file.listen)
@@ -122,6 +139,13 @@ impl Config {
     }
 }
 
+/// The folder beside the data folder: `tripline-data` → `tripline-data-runner`.
+fn beside(data_dir: &std::path::Path) -> PathBuf {
+    let mut name = data_dir.file_name().unwrap_or_default().to_owned();
+    name.push("-runner");
+    data_dir.with_file_name(name)
+}
+
 /// The database that an address means; none = the file in the data folder.
 #[must_use]
 pub(crate) fn database(url: Option<&str>, data_dir: &std::path::Path) -> store::Database {
@@ -138,7 +162,7 @@ pub(crate) fn cores() -> usize {
 }
 
 /// An address that a client on this machine can use: "any address" becomes loopback.
-fn reachable(mut address: SocketAddr) -> SocketAddr {
+pub(crate) fn reachable(mut address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
         address.set_ip(match address {
             SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),

@@ -1,5 +1,6 @@
 //! The `tripline` binary: reads the command line, wires the crates together, decides the exit status.
 
+mod admin;
 mod cli;
 mod client;
 mod config;
@@ -10,6 +11,7 @@ mod keyfile;
 mod lint;
 mod local;
 mod logging;
+mod runner_process;
 mod serve;
 mod trigger;
 
@@ -40,7 +42,13 @@ fn run(command: cli::Command) -> anyhow::Result<ExitCode> {
         cli::Command::Lint(flags) => lint::run(&flags),
         cli::Command::Explain(flags) => explain::run(&flags),
         cli::Command::Trigger(flags) => runtime()?.block_on(trigger::run(flags)),
-        _ => anyhow::bail!("not there yet"),
+        cli::Command::Runner(flags) => {
+            logging::start("info", false)?;
+            runtime()?.block_on(runner_process::run(flags))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        cli::Command::JobShell { arguments } => Ok(runner::job_shell_main(arguments.into_iter())),
+        cli::Command::Admin(flags) => runtime()?.block_on(admin::run(flags)),
     }
 }
 

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use app::time::SystemClock;
@@ -16,6 +17,12 @@ use tracing::info;
 
 use crate::config::Config;
 use crate::keyfile;
+
+/// How long jobs of the embedded runner may go on after the server was told to stop.
+///
+/// Short: a job that is cut off is reported as interrupted and may be retried; a service manager
+/// that waits for a long job kills everything instead.
+const RUNNER_GRACE: Duration = Duration::from_secs(5);
 
 /// Serves until SIGINT or SIGTERM.
 pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
@@ -42,6 +49,7 @@ pub(crate) struct Server {
     serving: tokio::task::JoinHandle<()>,
     sweeping: tokio::task::JoinHandle<()>,
     handing_out: tokio::task::JoinHandle<()>,
+    runner: Option<runner::Handle>,
 }
 
 impl Server {
@@ -65,6 +73,7 @@ impl Server {
         });
         let sweeping = tokio::spawn(app::jobs::sweep::run(app.clone(), stop.subscribe()));
         let handing_out = tokio::spawn(app::runners::desk::run(app.clone(), stop.subscribe()));
+        let runner = start_runner(&app, &config, address).await?;
         Ok(Server {
             app,
             address,
@@ -73,6 +82,7 @@ impl Server {
             serving,
             sweeping,
             handing_out,
+            runner,
         })
     }
 
@@ -84,6 +94,9 @@ impl Server {
     /// Stops: first the runner takes no more jobs and ends those it has, then calls in progress finish,
     /// then the database closes.
     pub(crate) async fn stop(self) {
+        if let Some(runner) = self.runner {
+            runner.stop(RUNNER_GRACE).await;
+        }
         // No receiver means that serving has ended already.
         let _ = self.stop.send(true);
         for (task, name) in [
@@ -97,6 +110,24 @@ impl Server {
         }
         self.app.store.close().await;
     }
+}
+
+/// Starts the embedded runner; `None` when none is wanted.
+///
+/// It talks to this process over HTTP like any other runner, by the address that is listened on.
+async fn start_runner(app: &App, config: &Config, address: SocketAddr) -> anyhow::Result<Option<runner::Handle>> {
+    if config.runner_concurrency == 0 {
+        return Ok(None);
+    }
+    let token = app::runners::registry::embedded(app).await?;
+    let url = format!("http://{}", crate::config::reachable(address));
+    let settings = runner::Config {
+        concurrency: config.runner_concurrency,
+        name: "embedded runner".to_owned(),
+        denied_paths: vec![config.data_dir.clone()],
+        ..runner::Config::new(url, token, &config.runner_dir)
+    };
+    Ok(Some(runner::Runner::start(settings)?))
 }
 
 /// Opens database, key, repositories and blobs.
