@@ -85,13 +85,15 @@ fn describe(run: &Run, error: &io::Error) -> String {
 
 fn spawn(run: &Run, user: Option<(u32, u32)>) -> io::Result<u32> {
     let (program, arguments) = run.argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
-    let program = if program == SELF {
-        "/proc/self/exe"
-    } else {
-        program.as_str()
-    };
     let output = io::stdout().as_fd().try_clone_to_owned()?;
-    let mut command = Command::new(program);
+    let mut command = if program == SELF {
+        // The keeper was started by the launcher's words alone; they lead to the job shell again.
+        let mut command = Command::new("/proc/self/exe");
+        command.args(std::env::args_os().skip(1));
+        command
+    } else {
+        Command::new(program)
+    };
     command
         .args(arguments)
         .env_clear()
