@@ -1,7 +1,7 @@
 //! A configuration that passed every check, ready to give the jobs of any number of pipelines.
 //!
 //! Definitions are made once and shared by all pipelines; expressions and patterns are parsed.
-//! What happens to a job in one pipeline is decided in [`crate::planning`].
+//! What happens to a job in one pipeline is decided in `planning`.
 
 use std::collections::HashMap;
 use std::sync::Arc;

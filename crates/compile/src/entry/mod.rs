@@ -14,6 +14,7 @@ pub(crate) mod hint;
 mod image;
 pub(crate) mod include;
 pub(crate) mod job;
+mod keywords;
 pub(crate) mod needs;
 pub(crate) mod parallel;
 pub(crate) mod policy;

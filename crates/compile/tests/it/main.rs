@@ -12,6 +12,7 @@ mod jobs;
 mod planning;
 mod properties;
 mod regexes;
+mod robustness;
 mod support;
 mod templates;
 mod variables;
