@@ -26,6 +26,7 @@ pub mod pipelines;
 pub mod project_variables;
 pub mod projects;
 pub mod push;
+pub mod repository;
 pub mod runners;
 pub mod settings;
 pub mod setup;
@@ -36,7 +37,7 @@ pub mod variables;
 
 pub use caller::{Caller, Credential, JobCaller, UserCaller};
 pub use error::{Error, Result, TokenProblem};
-pub use git::{Commit, Signature};
+pub use git::{Action, Commit, EntryKind, Signature, TreeEntry};
 pub use keys::Keys;
 pub use lookup::ProjectKey;
 pub use settings::{ExternalUrl, Settings};

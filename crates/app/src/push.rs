@@ -66,7 +66,12 @@ pub async fn receive<R: AsyncRead + Unpin + Send>(
 }
 
 /// Does what follows from refs that have moved; returns lines for the person who pushed.
-async fn after(app: &App, access: &mut GitAccess, updates: &[PushCommand], options: &PushOptions) -> Vec<String> {
+pub(crate) async fn after(
+    app: &App,
+    access: &mut GitAccess,
+    updates: &[PushCommand],
+    options: &PushOptions,
+) -> Vec<String> {
     let project = &access.project;
     info!(project.id = %project.id, refs = updates.len(), "push to `{}`: {} refs", project.full_path, updates.len());
     if let Err(error) = note(app, access, updates).await {

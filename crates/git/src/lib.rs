@@ -22,11 +22,15 @@ pub mod write;
 
 mod diff;
 mod history;
+mod listing;
+mod log;
 mod process;
 mod receive;
 
 pub use commit::{Commit, CommitTime, Signature};
 pub use error::Error;
+pub use listing::{EntryKind, TreeEntry};
+pub use log::History;
 pub use push::{PushCommand, PushOptions, PushRequest, Refusal};
 pub use receive::Received;
 pub use refs::{RefEntry, Resolution, Resolved, Tag};

@@ -2,9 +2,13 @@
 //! case and answers with a type of `wire`. Paths are those below `/api/v4`.
 
 mod access_tokens;
+mod branches;
+mod commits;
+mod files;
 mod groups;
 mod pipelines;
 mod projects;
+mod tags;
 mod triggers;
 mod users;
 mod version;
@@ -16,10 +20,14 @@ use axum::Router;
 pub(crate) fn routes() -> Router<App> {
     Router::new()
         .merge(access_tokens::routes())
+        .merge(branches::routes())
+        .merge(commits::routes())
+        .merge(files::routes())
         .merge(groups::routes())
         .merge(pipelines::routes())
         .merge(projects::routes())
         .merge(crate::runner_api::routes())
+        .merge(tags::routes())
         .merge(triggers::routes())
         .merge(users::routes())
         .merge(version::routes())

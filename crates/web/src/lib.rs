@@ -5,6 +5,7 @@
 //! status rules, no git. Errors become statuses and bodies in one place, [`respond`].
 
 mod api;
+mod base64;
 pub mod call;
 pub mod envelope;
 mod git;

@@ -271,6 +271,18 @@ fn pair(name: &str, value: &str) -> String {
     text
 }
 
+/// Percent-encodes a text for one segment of an address (a slash stays).
+pub(crate) fn encoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for (index, part) in text.split('/').enumerate() {
+        if index > 0 {
+            out.push('/');
+        }
+        encode(&mut out, part);
+    }
+    out.replace('+', "%20")
+}
+
 fn encode(out: &mut String, text: &str) {
     use std::fmt::Write as _;
     for byte in text.bytes() {

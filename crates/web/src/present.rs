@@ -5,6 +5,7 @@ pub mod commit;
 pub mod job;
 pub mod pipeline;
 pub mod project;
+pub mod refs;
 pub mod runner;
 pub mod status;
 pub mod token;

@@ -5,12 +5,14 @@ use model::{AccessLevel, Namespace, NamespaceId, Project, Visibility};
 use store::ops::members::{Member, Place};
 use store::{Tx, ops};
 
-use super::{Changes, Shown, show};
+use super::{Changes, Shown};
 use crate::App;
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::groups::{self, GroupKey};
+use crate::lookup::ProjectKey;
 use crate::names;
+use crate::repository::commits::{self, Change};
 
 /// Branch that `HEAD` of a new repository names when nobody says otherwise.
 const DEFAULT_BRANCH: &str = "main";
@@ -43,18 +45,28 @@ pub async fn create(app: &App, caller: &Caller, new: NewProject) -> Result<Shown
     if git::names::check_ref(&format!("refs/heads/{branch}")).is_err() {
         return Err(Error::invalid("default_branch", "is invalid"));
     }
+    let with_readme = new.with_readme;
     let (this, asking) = (app.clone(), caller.clone());
     let project = app.store.write(move |tx| insert(&this, tx, &asking, &new)).await?;
-    let (this, id) = (app.clone(), project.id);
-    let made = crate::blocking(move || Ok(this.repositories.create(id, &branch).map(drop)?)).await;
+    let (this, id, head) = (app.clone(), project.id, branch.clone());
+    let made = crate::blocking(move || Ok(this.repositories.create(id, &head).map(drop)?)).await;
     if let Err(error) = made {
         app.store.write(move |tx| ops::projects::delete_step(tx, id)).await?;
         return Err(error);
     }
-    let (this, caller) = (app.clone(), caller.clone());
-    app.store
-        .read(move |tx| show(&this, tx, &caller, project.clone()))
-        .await
+    if with_readme {
+        let change = Change {
+            branch,
+            start: None,
+            message: "Initial commit".to_owned(),
+            actions: vec![git::Action::create("README.md", format!("# {}\n", project.name))],
+            author_name: None,
+            author_email: None,
+            last_commits: Vec::new(),
+        };
+        commits::create(app, caller, ProjectKey::Id(id), change).await?;
+    }
+    super::get(app, caller, ProjectKey::Id(id)).await
 }
 
 fn insert(app: &App, tx: &mut dyn Tx, caller: &Caller, new: &NewProject) -> Result<Project> {
