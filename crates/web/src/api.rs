@@ -6,11 +6,14 @@ mod branches;
 mod commits;
 mod files;
 mod groups;
+mod members;
 mod pipelines;
 mod projects;
+mod protected;
 mod tags;
 mod triggers;
 mod users;
+mod variables;
 mod version;
 
 use app::App;
@@ -24,11 +27,14 @@ pub(crate) fn routes() -> Router<App> {
         .merge(commits::routes())
         .merge(files::routes())
         .merge(groups::routes())
+        .merge(members::routes())
         .merge(pipelines::routes())
         .merge(projects::routes())
         .merge(crate::runner_api::routes())
+        .merge(protected::routes())
         .merge(tags::routes())
         .merge(triggers::routes())
         .merge(users::routes())
+        .merge(variables::routes())
         .merge(version::routes())
 }

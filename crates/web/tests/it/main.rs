@@ -1,4 +1,5 @@
 //! The router over loopback, with a database and repositories of its own, driven by real clients.
 
+mod api;
 mod fixture;
 mod git;

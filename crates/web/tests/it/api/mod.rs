@@ -1,0 +1,120 @@
+//! The REST API resource by resource, without a network: requests go straight into the router.
+
+mod authentication;
+mod groups;
+mod members;
+mod projects;
+mod repository;
+mod settings;
+mod tokens;
+mod users;
+
+use app::setup;
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request};
+use serde_json::Value;
+use tower::ServiceExt as _;
+
+use crate::fixture::{Server, TOKEN};
+
+/// Token of the administrator.
+const ROOT: &str = "glpat-root-token-0123456";
+
+/// A server, and callers of its API.
+struct Api {
+    server: Server,
+    router: Router,
+}
+
+/// An answer, read whole.
+struct Answer {
+    status: u16,
+    headers: HeaderMap,
+    text: String,
+}
+
+impl Api {
+    async fn start() -> Api {
+        let server = Server::start().await;
+        let password = Some("a long password".to_owned());
+        let made = setup::first_start(&server.app, Some(ROOT.to_owned()), password).await;
+        assert!(made.unwrap().is_some());
+        let router = web::router(server.app.clone());
+        Api { server, router }
+    }
+
+    /// Calls `METHOD PATH` below `/api/v4` with a token (empty = none) and a JSON body (null = none).
+    async fn call(&self, line: &str, token: &str, body: Value) -> Answer {
+        let (method, path) = line.split_once(' ').expect("a method and a path");
+        let mut request = Request::builder().method(method).uri(format!("/api/v4{path}"));
+        if !token.is_empty() {
+            request = request.header("private-token", token);
+        }
+        let body = if body.is_null() {
+            Body::empty()
+        } else {
+            request = request.header("content-type", "application/json");
+            Body::from(body.to_string())
+        };
+        self.send(request.body(body).unwrap()).await
+    }
+
+    async fn send(&self, request: Request<Body>) -> Answer {
+        let answer = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = answer.into_parts();
+        let bytes = to_bytes(body, usize::MAX).await.unwrap();
+        Answer {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            text: String::from_utf8(bytes.to_vec()).unwrap(),
+        }
+    }
+
+    /// Calls as the owner of `ada/tool`.
+    async fn ada(&self, line: &str, body: Value) -> Answer {
+        self.call(line, TOKEN, body).await
+    }
+
+    /// Calls as the administrator.
+    async fn root(&self, line: &str, body: Value) -> Answer {
+        self.call(line, ROOT, body).await
+    }
+
+    /// Calls without a body.
+    async fn get(&self, line: &str, token: &str) -> Answer {
+        self.call(line, token, Value::Null).await
+    }
+}
+
+impl Answer {
+    /// Checks the status and returns the JSON.
+    #[track_caller]
+    fn json(&self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", self.text);
+        serde_json::from_str(&self.text).unwrap()
+    }
+
+    /// Checks the status and that there is no body.
+    #[track_caller]
+    fn empty(&self, status: u16) {
+        assert_eq!((self.status, self.text.as_str()), (status, ""));
+    }
+
+    /// The status and the body in one line.
+    fn shown(&self) -> String {
+        format!("{} {}", self.status, self.text)
+    }
+
+    /// One field of every object of a list, in its order.
+    #[track_caller]
+    fn each(&self, field: &str) -> String {
+        let list = self.json(200);
+        let list = list.as_array().expect("a list");
+        let texts = list.iter().map(|one| match &one[field] {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        });
+        texts.collect::<Vec<_>>().join(" ")
+    }
+}
