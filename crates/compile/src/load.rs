@@ -83,6 +83,9 @@ pub struct Loaded {
     pub header: Option<Header>,
     /// Every file that was included, in order.
     pub includes: Vec<Included>,
+    /// Whether everything that was read lies in the pipeline's own commit (or comes with Tripline):
+    /// no file of another project or host, no changed paths.
+    pub is_fixed: bool,
     /// Names of the variables whose values reading the configuration looked at (include paths and
     /// rules, `expand_vars`), defined or not. A result holds for every pipeline of the commit in
     /// which these have the same values; the caller's cache relies on it.
@@ -151,6 +154,7 @@ pub fn load(request: &LoadRequest<'_>, facts: &Facts) -> Step<Loaded> {
     let config = config.filter(|_| errors.is_empty());
     let mut diagnostics: Vec<Diagnostic> = Vec::new();
     let roots = merged.as_ref().map(root_lines).unwrap_or_default();
+    let is_fixed = reader.is_fixed();
     let (sources, includes, looked_at) = reader.into_parts();
     diagnostics.extend(
         errors
@@ -168,6 +172,7 @@ pub fn load(request: &LoadRequest<'_>, facts: &Facts) -> Step<Loaded> {
         merged,
         header,
         includes,
+        is_fixed,
         looked_at,
         sources,
     })

@@ -173,10 +173,7 @@ impl Revision {
     /// Wraps what the compiler made, and remembers it when it only depends on this commit.
     #[must_use]
     pub fn remember(&self, loaded: Loaded, inputs: &[(String, Json)], variables: &[Variable]) -> Arc<Form> {
-        let only_this_commit = loaded
-            .includes
-            .iter()
-            .all(|file| file.project.is_none() && file.is_fixed());
+        let only_this_commit = loaded.is_fixed;
         let looked_at = loaded
             .looked_at
             .iter()

@@ -10,14 +10,14 @@ mod rules;
 mod sources;
 mod wildcard;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use indexmap::{IndexMap, IndexSet};
 
 use crate::entry::Finding;
-use crate::facts::{Answer, Component, Demand, Facts};
+use crate::facts::{Answer, Component, Demand, Facts, FileKey};
 use crate::inputs::{self, Given, Header, IncludeVariable, InputError, InputValues};
 use crate::load::{Included, LoadRequest, Source};
 use crate::merge::deep_merge;
@@ -73,6 +73,8 @@ pub(crate) struct Reader<'a> {
     demands: RefCell<IndexSet<Demand>>,
     remarks: Vec<Finding>,
     bytes: usize,
+    /// Whether all facts so far are of the pipeline's own commit.
+    is_fixed: Cell<bool>,
 }
 
 impl<'a> Reader<'a> {
@@ -91,6 +93,7 @@ impl<'a> Reader<'a> {
             demands: RefCell::default(),
             remarks: Vec::new(),
             bytes: 0,
+            is_fixed: Cell::new(true),
         }
     }
 
@@ -318,6 +321,9 @@ impl<'a> Reader<'a> {
 
     /// The answer, or a note that it is needed.
     fn ask(&self, demand: Demand) -> Result<&'a Answer, Stop> {
+        if !is_of_this_commit(&demand) {
+            self.is_fixed.set(false);
+        }
         match self.facts.get(&demand) {
             Some(answer) => Ok(answer),
             None => {
@@ -345,6 +351,10 @@ impl<'a> Reader<'a> {
         self.demands.borrow().iter().cloned().collect()
     }
 
+    pub(crate) fn is_fixed(&self) -> bool {
+        self.is_fixed.get()
+    }
+
     pub(crate) fn remarks(&mut self) -> Vec<Finding> {
         std::mem::take(&mut self.remarks)
     }
@@ -367,6 +377,17 @@ fn given(value: &serde_json::Value) -> Given {
     match value {
         serde_json::Value::String(text) => Given::Text(text.clone()),
         other => Given::Value(Node::from_json(other, Span::default())),
+    }
+}
+
+/// Whether the answer is the same whenever the pipeline's commit is.
+fn is_of_this_commit(demand: &Demand) -> bool {
+    match demand {
+        Demand::File(FileKey::Project { project, git_ref, .. }) | Demand::Paths { project, git_ref } => {
+            project.is_none() && git_ref.is_none()
+        }
+        Demand::File(FileKey::Template { .. }) => true,
+        Demand::File(_) | Demand::Changes { .. } => false,
     }
 }
 

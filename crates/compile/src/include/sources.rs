@@ -173,6 +173,7 @@ impl Reader<'_> {
         let job = location.get("job").map(crate::yaml::Node::to_text).unwrap_or_default();
         let name = format!("{job}/{shown}");
         let demand = Demand::File(FileKey::Given { name: name.clone() });
+        self.is_fixed.set(false);
         match self.facts.get(&demand) {
             Some(Answer::File(file)) => Ok(Fetched {
                 name,

@@ -213,7 +213,12 @@ fn rules_of_an_include_see_variables_and_files() {
         assert_eq!(jobs(&world, &text), if included { "a z" } else { "z" }, "{rules}");
     }
     let loaded = world.load("include: [{local: a.yml, rules: [{if: '$ON && $OFF'}]}]\nz: {script: x}\n");
-    assert_eq!(loaded.looked_at, ["ON", "OFF"]);
+    assert_eq!(
+        (loaded.is_fixed, loaded.looked_at),
+        (true, vec!["ON".to_owned(), "OFF".to_owned()])
+    );
+    let loaded = world.load("include: [{local: a.yml, rules: [{changes: [a]}]}]\n");
+    assert!(!loaded.is_fixed, "changed paths are not of the commit alone");
     let text = "include: [{local: a.yml, rules: [{if: $ON, when: manual}]}]\nz: {script: x}\n";
     assert_eq!(world.errors(text), ["include:rule when unknown value: manual"]);
 }
