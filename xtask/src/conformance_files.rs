@@ -38,9 +38,33 @@ pub(crate) fn templates(folder: &Path, verbose: bool) -> Result<Tally> {
             .into_owned();
         if name.ends_with(".yml") {
             check(&mut tally, &name, &path, folder, folder, verbose)?;
+            if let Err(error) = included_alone(folder, &name) {
+                tally.failed += 1;
+                println!("    {name} as the only include: {error}");
+            }
         }
     }
     Ok(tally)
+}
+
+/// A template as the only include of a file gives the same verdict and the same configuration.
+fn included_alone(folder: &Path, name: &str) -> Result<()> {
+    let text = std::fs::read_to_string(folder.join(name)).map_err(|error| format!("cannot read it: {error}"))?;
+    let repository = Repository {
+        root: folder,
+        templates: Some(folder),
+        stub: None,
+    };
+    let whole = read(&text, repository)?;
+    let included = read(&format!("include: /{name}\n"), repository)?;
+    if judge(&whole) != judge(&included) {
+        return Err(format!("expected {:?}, found {:?}", judge(&whole), judge(&included)));
+    }
+    if whole.merged == included.merged {
+        Ok(())
+    } else {
+        Err("another configuration".to_owned())
+    }
 }
 
 fn check(tally: &mut Tally, name: &str, file: &Path, root: &Path, suite: &Path, verbose: bool) -> Result<()> {

@@ -232,6 +232,7 @@ impl<'a> Reader<'a> {
         for location in locations {
             chosen.push(self.kind_of(location, kinds)?);
         }
+        let start = self.includes.len();
         let mut checked = Vec::new();
         for (location, kind) in locations.iter().zip(chosen) {
             self.includes.push(sources::included(location, kind, place));
@@ -249,7 +250,7 @@ impl<'a> Reader<'a> {
         for (index, (location, kind, error)) in checked.into_iter().enumerate() {
             let read = match error {
                 Some(text) => Err(Stop::wrong(Finding::new(text, location.span))),
-                None => self.read(location, kind, place, kinds),
+                None => self.read(location, kind, place, kinds, start + index),
             };
             match read {
                 Ok(file) => files.push((location, file)),
@@ -269,8 +270,20 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads one file, its inputs filled in and its own includes merged.
-    fn read(&mut self, location: &Location, kind: Kind, place: &Place, kinds: &[Kind]) -> Result<Mapping, Stop> {
+    fn read(
+        &mut self,
+        location: &Location,
+        kind: Kind,
+        place: &Place,
+        kinds: &[Kind],
+        index: usize,
+    ) -> Result<Mapping, Stop> {
         let fetched = self.fetch(location, kind, place)?;
+        if matches!(kind, Kind::Project | Kind::Component)
+            && let Some(included) = self.includes.get_mut(index)
+        {
+            (included.project, included.sha) = (fetched.place.project.clone(), fetched.place.sha.clone());
+        }
         let shown = self.mask(&location.shown());
         let given = location.inputs(location.span)?;
         let sources_before = self.sources.len();
