@@ -94,27 +94,28 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
         may_have_work: true,
     };
     loop {
+        let mut new = Vec::new();
+        let mut woken = false;
         tokio::select! {
             () = told(&mut stop) => return,
-            ask = asks.recv() => {
-                let Some(ask) = ask else { return };
-                let mut new = vec![ask];
-                while let Ok(ask) = asks.try_recv() {
-                    new.push(ask);
-                }
-                clerk.serve_new(new).await;
-            }
-            wake = wakes.recv() => {
-                if may_mean_work(&wake) {
-                    drain(&mut wakes);
-                    clerk.may_have_work = true;
-                    clerk.serve_waiting().await;
-                }
-            }
-            _ = poll.tick() => {
-                clerk.may_have_work = true;
-                clerk.serve_waiting().await;
-            }
+            wake = wakes.recv() => woken = may_mean_work(&wake),
+            ask = asks.recv() => match ask {
+                Some(ask) => new.push(ask),
+                None => return,
+            },
+            _ = poll.tick() => woken = true,
+        }
+        // Requests before wake-ups: whoever asked after a job was stored is served with its wake-up known.
+        while let Ok(ask) = asks.try_recv() {
+            new.push(ask);
+        }
+        woken |= drain(&mut wakes);
+        if woken {
+            clerk.may_have_work = true;
+            clerk.serve_waiting().await;
+        }
+        if !new.is_empty() {
+            clerk.serve_new(new).await;
         }
     }
 }
@@ -128,12 +129,16 @@ const fn may_mean_work(wake: &Result<Wake, broadcast::error::RecvError>) -> bool
     matches!(wake, Ok(Wake::JobsPending | Wake::Everything) | Err(_))
 }
 
-/// Everything that woke us so far is answered by one look.
-fn drain(wakes: &mut broadcast::Receiver<Wake>) {
-    while !matches!(
-        wakes.try_recv(),
-        Err(broadcast::error::TryRecvError::Empty | broadcast::error::TryRecvError::Closed)
-    ) {}
+/// Takes all wake-ups there are, for one look answers them all; says whether any may mean work.
+fn drain(wakes: &mut broadcast::Receiver<Wake>) -> bool {
+    let mut work = false;
+    loop {
+        match wakes.try_recv() {
+            Ok(wake) => work |= may_mean_work(&Ok(wake)),
+            Err(broadcast::error::TryRecvError::Lagged(_)) => work = true,
+            Err(broadcast::error::TryRecvError::Empty | broadcast::error::TryRecvError::Closed) => return work,
+        }
+    }
 }
 
 /// What the task knows.

@@ -1,0 +1,283 @@
+//! A whole server without HTTP: one project whose configuration the test gives, one runner it plays.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::time::Duration;
+
+use app::pipelines::{ApiCall, create_by_api};
+use app::projects::{self, Changes, NewProject};
+use app::runners::registry::{self, About, Draft, Serves};
+use app::runners::report::{self, Answer, Report};
+use app::runners::request::request;
+use app::runners::{Desk, Logs, payload::Payload};
+use app::{App, Caller, Credential, Keys, Parts, ProjectKey, Settings, UserCaller};
+use model::{Clock, Job, JobId, Pipeline, PipelineId, ProjectId, Runner, RunnerManager, Timestamp};
+use store::ops::jobs::{JobFilter, JobOf};
+use store::ops::page::Page;
+use store::{Options, Store, ops};
+use tokio::sync::watch;
+
+/// A clock that stands still until the test moves it.
+#[derive(Debug)]
+pub(crate) struct StoppedClock(AtomicI64);
+
+impl Clock for StoppedClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// The server and its project.
+pub(crate) struct Place {
+    pub(crate) app: App,
+    pub(crate) root: Caller,
+    pub(crate) project: ProjectId,
+    clock: Arc<StoppedClock>,
+    stop: watch::Sender<bool>,
+    desk: Option<tokio::task::JoinHandle<()>>,
+    _folder: Folder,
+}
+
+/// A runner that the test plays.
+#[derive(Clone, Debug)]
+pub(crate) struct Player {
+    pub(crate) runner: Runner,
+    pub(crate) manager: RunnerManager,
+}
+
+/// Features of a runner that can do everything these tests need.
+pub(crate) const FEATURES: [&str; 5] = [
+    "two_phase_job_commit",
+    "cancel_gracefully",
+    "return_exit_code",
+    "upload_multiple_artifacts",
+    "fallback_cache_keys",
+];
+
+impl Place {
+    /// Opens a fresh server with one project that has this configuration.
+    pub(crate) async fn new(config: &str) -> Place {
+        let folder = Folder::new();
+        let clock = Arc::new(StoppedClock(AtomicI64::new(1_800_000_000_000_000)));
+        let options = Options {
+            durable: false,
+            ..Options::sqlite(folder.0.join("test.db"))
+        };
+        let app = App::new(Parts {
+            store: Store::open(&options).unwrap(),
+            repositories: git::Repositories::new(folder.0.join("repositories")).unwrap(),
+            blobs: blob::Blobs::new(folder.0.join("blobs")).unwrap(),
+            keys: Keys::derive(&[7; 32]),
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            settings: Settings::new("http://ci.example".parse().unwrap()),
+            configs: app::pipelines::config::ConfigCache::default(),
+            desk: Desk::default(),
+            logs: Logs::default(),
+        });
+        let (token, password) = ("glpat-00000000000000".to_owned(), "password".to_owned());
+        app::setup::first_start(&app, Some(token), Some(password))
+            .await
+            .unwrap();
+        let user = app
+            .store
+            .read(|tx| ops::users::by_username(tx, "root"))
+            .await
+            .unwrap()
+            .unwrap();
+        let root = Caller::User(Box::new(UserCaller {
+            user,
+            credential: Credential::Session,
+        }));
+        let new = NewProject {
+            name: Some("demo".to_owned()),
+            path: None,
+            namespace_id: None,
+            default_branch: None,
+            with_readme: false,
+            changes: Changes::default(),
+        };
+        let project = projects::create(&app, &root, new).await.unwrap().project.id;
+        let (stop, stopped) = watch::channel(false);
+        let desk = Some(tokio::spawn(app::runners::desk::run(app.clone(), stopped)));
+        let place = Place {
+            app,
+            root,
+            project,
+            clock,
+            stop,
+            desk,
+            _folder: folder,
+        };
+        place.commit(config);
+        place
+    }
+
+    /// Commits a configuration to the branch `main`.
+    pub(crate) fn commit(&self, config: &str) {
+        let repository = self.app.repositories.open(git::Location::Own(self.project)).unwrap();
+        let exists = repository.branch("main").unwrap().is_some();
+        let path = ".gitlab-ci.yml";
+        let action = if exists {
+            git::Action::update(path, config)
+        } else {
+            git::Action::create(path, config)
+        };
+        let author = git::Signature {
+            name: "Ann".to_owned(),
+            email: "ann@example.com".to_owned(),
+            time: git::CommitTime {
+                seconds: 1_800_000_000,
+                offset_seconds: 0,
+            },
+        };
+        let commit = git::NewCommit {
+            branch: "main",
+            start: None,
+            actions: &[action],
+            author: &author,
+            committer: &author,
+            message: "change",
+        };
+        repository.commit_files(&commit).unwrap();
+    }
+
+    pub(crate) fn key(&self) -> ProjectKey {
+        ProjectKey::Id(self.project)
+    }
+
+    /// Creates a pipeline on `main`.
+    pub(crate) async fn pipeline(&self) -> Pipeline {
+        let call = ApiCall {
+            ref_text: "main".to_owned(),
+            variables: Vec::new(),
+            inputs: Vec::new(),
+        };
+        create_by_api(&self.app, self.root.clone(), self.key(), call)
+            .await
+            .unwrap()
+            .pipeline
+    }
+
+    /// Moves the clock.
+    pub(crate) fn pass(&self, duration: Duration) {
+        let microseconds = i64::try_from(duration.as_micros()).unwrap();
+        self.clock.0.fetch_add(microseconds, Ordering::SeqCst);
+    }
+
+    /// Returns `pipeline | job=status …` with the newest attempts in the order of their names.
+    pub(crate) async fn state(&self, id: PipelineId) -> String {
+        let (pipeline, mut jobs) = self.read(id).await;
+        jobs.sort_by(|a, b| a.name.cmp(&b.name));
+        let jobs: Vec<String> = jobs.iter().map(|job| format!("{}={}", job.name, job.status)).collect();
+        format!("{} | {}", pipeline.status, jobs.join(" "))
+    }
+
+    pub(crate) async fn read(&self, id: PipelineId) -> (Pipeline, Vec<Job>) {
+        self.app
+            .store
+            .read(move |tx| {
+                let pipeline = ops::pipelines::by_id(tx, id)?.unwrap();
+                Ok::<_, store::StoreError>((pipeline, ops::jobs::current(tx, id)?))
+            })
+            .await
+            .unwrap()
+    }
+
+    /// Returns the newest attempt of a name.
+    pub(crate) async fn job(&self, id: PipelineId, name: &str) -> Job {
+        let (_, jobs) = self.read(id).await;
+        jobs.into_iter()
+            .find(|job| job.name == name)
+            .unwrap_or_else(|| panic!("no job {name}"))
+    }
+
+    /// Returns how many attempts a pipeline's jobs have in all.
+    pub(crate) async fn attempts(&self, id: PipelineId) -> usize {
+        let jobs = self
+            .app
+            .store
+            .read(move |tx| ops::jobs::list(tx, &JobFilter::new(JobOf::Pipeline(id)), Page::all()));
+        jobs.await.unwrap().len()
+    }
+
+    /// Registers a runner for everything, with these features.
+    pub(crate) async fn player_with(&self, features: &[&str], draft: Draft) -> Player {
+        let created = registry::create(&self.app, self.root.clone(), Serves::Instance, draft)
+            .await
+            .unwrap();
+        let about = About {
+            system_id: "s_test".to_owned(),
+            features: features.iter().map(|feature| (*feature).to_owned()).collect(),
+            ..About::default()
+        };
+        let manager = registry::note_contact(&self.app, &created.0, about).await.unwrap();
+        Player {
+            runner: created.0,
+            manager,
+        }
+    }
+
+    pub(crate) async fn player(&self) -> Player {
+        self.player_with(&FEATURES, Draft::default()).await
+    }
+
+    /// Asks once for a job.
+    pub(crate) async fn ask(&self, player: &Player) -> Option<Payload> {
+        request(&self.app, player.runner.clone(), Some(player.manager.clone()), None)
+            .await
+            .unwrap()
+    }
+
+    /// Takes a job and starts it.
+    pub(crate) async fn take(&self, player: &Player) -> Payload {
+        let payload = self.ask(player).await.expect("a job for the runner");
+        self.report(&payload, "running").await;
+        payload
+    }
+
+    /// Reports a state; for `failed` a failure of the script with exit code 1.
+    pub(crate) async fn report(&self, payload: &Payload, state: &str) -> Answer {
+        let reason = (state == "failed").then_some("script_failure");
+        let report = Report::of_words(state, reason, reason.map(|_| 1)).unwrap();
+        report::report(&self.app, payload.job.id, &payload.token, report)
+            .await
+            .unwrap()
+    }
+
+    /// Runs the next job to its end.
+    pub(crate) async fn run(&self, player: &Player, state: &str) -> JobId {
+        let payload = self.take(player).await;
+        self.report(&payload, state).await;
+        payload.job.id
+    }
+
+    /// Ends everything in order.
+    pub(crate) async fn close(mut self) {
+        self.stop.send(true).unwrap();
+        if let Some(desk) = self.desk.take() {
+            desk.await.unwrap();
+        }
+        self.app.store.close().await;
+    }
+}
+
+/// A folder of its own, removed at the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Folder {
+        static COUNTER: AtomicU32 = AtomicU32::new(0);
+        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("tripline-app-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Folder(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What is left in the folder for temporary files does no harm.
+        _ = std::fs::remove_dir_all(&self.0);
+    }
+}
