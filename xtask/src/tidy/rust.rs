@@ -1,6 +1,6 @@
 //! Rules about Rust files: what a crate never touches, how long files are, what must not be left in.
 
-use super::tree::{Finding, Tree};
+use super::tree::{Finding, Line, Tree};
 
 /// Longest file in lines that needs no reason.
 const MAX_LINES: usize = 600;
@@ -161,12 +161,17 @@ pub(super) fn pure_crates_touch_nothing(tree: &Tree) -> Vec<Finding> {
         .rust_files()
         .filter(|file| file.crate_name().is_some_and(|name| PURE_CRATES.contains(&name)))
     {
-        for (line, code, in_tests) in file.code() {
+        for &Line {
+            number,
+            ref code,
+            in_tests,
+        } in file.code()
+        {
             for word in IMPURE.iter().filter(|word| !in_tests && code.contains(**word)) {
                 let name = file.crate_name().unwrap_or_default();
                 let word = word.trim_end_matches(':');
                 findings.push(file.finding(
-                    line,
+                    number,
                     format!("`{name}` is pure and may not use `{word}`; take the value as a parameter"),
                 ));
             }
@@ -179,14 +184,19 @@ pub(super) fn words_stay_in_their_crate(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for file in tree.rust_files() {
         let Some(name) = file.crate_name() else { continue };
-        for (line, code, in_tests) in file.code() {
+        for &Line {
+            number,
+            ref code,
+            in_tests,
+        } in file.code()
+        {
             for (words, homes, instead) in HOMES {
-                let found = words.iter().find(|word| contains_word(&code, word));
+                let found = words.iter().find(|word| contains_word(code, word));
                 let is_exception =
                     |word: &str| EXCEPTIONS.iter().any(|(path, of, _)| *path == file.path && *of == word);
                 let found = found.filter(|word| !in_tests && !homes.contains(&name) && !is_exception(word));
                 if let Some(word) = found {
-                    findings.push(file.finding(line, format!("`{}`: {instead}", word.trim_end_matches([':', '(']))));
+                    findings.push(file.finding(number, format!("`{}`: {instead}", word.trim_end_matches([':', '(']))));
                 }
             }
         }
@@ -218,9 +228,9 @@ pub(super) fn sql_stays_in_store(tree: &Tree) -> Vec<Finding> {
 pub(super) fn nothing_is_unfinished(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for file in tree.rust_files() {
-        for (line, code, _) in file.code() {
+        for &Line { number, ref code, .. } in file.code() {
             for (word, instead) in UNFINISHED.iter().filter(|(word, _)| code.contains(word)) {
-                findings.push(file.finding(line, format!("`{}`: {instead}", word.trim_end_matches('('))));
+                findings.push(file.finding(number, format!("`{}`: {instead}", word.trim_end_matches('('))));
             }
         }
     }
@@ -230,10 +240,15 @@ pub(super) fn nothing_is_unfinished(tree: &Tree) -> Vec<Finding> {
 pub(super) fn unwraps_have_a_reason(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for file in tree.rust_files() {
-        for (line, code, in_tests) in file.code() {
+        for &Line {
+            number,
+            ref code,
+            in_tests,
+        } in file.code()
+        {
             if !in_tests && code.contains(".unwrap()") {
                 findings.push(file.finding(
-                    line,
+                    number,
                     "return an error, or say why it cannot fail: `.expect(\"reason\")`",
                 ));
             }
@@ -246,10 +261,15 @@ pub(super) fn tests_do_not_sleep(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     // This repository's test helper may: its polling loops are the one place where tests wait.
     for file in tree.rust_files().filter(|file| file.crate_name() != Some("testkit")) {
-        for (line, code, in_tests) in file.code() {
+        for &Line {
+            number,
+            ref code,
+            in_tests,
+        } in file.code()
+        {
             if in_tests && (code.contains("thread::sleep(") || code.contains("time::sleep(")) {
                 findings.push(file.finding(
-                    line,
+                    number,
                     "tests do not sleep; wait for the thing itself (testkit has `eventually`)",
                 ));
             }

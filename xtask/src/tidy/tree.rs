@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fs;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use crate::Result;
 
@@ -23,6 +24,19 @@ pub(super) struct File {
     pub(super) path: String,
     /// Its text.
     pub(super) text: String,
+    /// Made when a rule first asks for it.
+    code: OnceLock<Vec<Line>>,
+}
+
+/// One line of a Rust file.
+#[derive(Debug)]
+pub(super) struct Line {
+    /// Number, from 1.
+    pub(super) number: usize,
+    /// Its text, comments and literals blanked out.
+    pub(super) code: String,
+    /// Whether it is test code.
+    pub(super) in_tests: bool,
 }
 
 /// One place that breaks a rule.
@@ -57,10 +71,7 @@ impl Tree {
     /// Returns a tree of these paths and texts.
     #[cfg(test)]
     pub(super) fn of(files: &[(&str, &str)]) -> Tree {
-        let file = |(path, text): &(&str, &str)| File {
-            path: (*path).to_owned(),
-            text: (*text).to_owned(),
-        };
+        let file = |(path, text): &(&str, &str)| File::new((*path).to_owned(), (*text).to_owned());
         Tree {
             files: files.iter().map(file).collect(),
         }
@@ -106,7 +117,7 @@ impl Tree {
             } else if kind.is_file() {
                 // What is not UTF-8 is no source: pictures, packed test data.
                 if let Ok(text) = String::from_utf8(fs::read(entry.path()).map_err(failed)?) {
-                    self.files.push(File { path, text });
+                    self.files.push(File::new(path, text));
                 }
             }
         }
@@ -115,6 +126,14 @@ impl Tree {
 }
 
 impl File {
+    fn new(path: String, text: String) -> File {
+        File {
+            path,
+            text,
+            code: OnceLock::new(),
+        }
+    }
+
     /// Returns the name of the crate the file belongs to (`xtask` for this one).
     pub(super) fn crate_name(&self) -> Option<&str> {
         if self.path.starts_with("xtask/") {
@@ -129,17 +148,22 @@ impl File {
         in_dir("tests") || in_dir("benches") || self.path.ends_with("/tests.rs") || self.crate_name() == Some("testkit")
     }
 
-    /// Returns the lines of the file with their numbers, comments and literals blanked out, and whether each is test code.
-    pub(super) fn code(&self) -> Vec<(usize, String, bool)> {
-        let mut in_tests = self.is_test();
-        let blanked = blank_comments_and_literals(&self.text);
-        let mut lines = Vec::new();
-        for (index, line) in blanked.lines().enumerate() {
-            // By our habit the test module is the last item of a file.
-            in_tests |= line.trim_start().starts_with("#[cfg(test)]");
-            lines.push((index + 1, line.to_owned(), in_tests));
-        }
-        lines
+    /// Returns the lines of the file, comments and literals blanked out.
+    pub(super) fn code(&self) -> &[Line] {
+        self.code.get_or_init(|| {
+            let mut in_tests = self.is_test();
+            let blanked = blank_comments_and_literals(&self.text);
+            let line = |(index, code): (usize, &str)| {
+                // By our habit the test module is the last item of a file.
+                in_tests |= code.trim_start().starts_with("#[cfg(test)]");
+                Line {
+                    number: index + 1,
+                    code: code.to_owned(),
+                    in_tests,
+                }
+            };
+            blanked.lines().enumerate().map(line).collect()
+        })
     }
 
     /// Returns a finding at a line.
@@ -253,6 +277,9 @@ mod tests {
     fn lines_after_cfg_test_are_test_code() {
         let tree = Tree::of(&[("crates/model/src/a.rs", "fn a() {}\n#[cfg(test)]\nmod tests {}\n")]);
         let code = tree.files[0].code();
-        assert_eq!(code.iter().map(|line| line.2).collect::<Vec<_>>(), [false, true, true]);
+        assert_eq!(
+            code.iter().map(|line| line.in_tests).collect::<Vec<_>>(),
+            [false, true, true]
+        );
     }
 }
