@@ -6,6 +6,7 @@ mod branches;
 mod commits;
 mod files;
 mod groups;
+mod jobs;
 mod members;
 mod pipelines;
 mod projects;
@@ -28,6 +29,7 @@ pub(crate) fn routes() -> Router<App> {
         .merge(files::routes())
         .merge(groups::routes())
         .merge(members::routes())
+        .merge(jobs::routes())
         .merge(pipelines::routes())
         .merge(projects::routes())
         .merge(crate::runner_api::routes())

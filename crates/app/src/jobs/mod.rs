@@ -8,6 +8,7 @@ pub mod finish;
 pub mod given;
 pub mod locked;
 pub mod mask;
+pub mod read;
 pub mod resources;
 pub mod settle;
 pub mod sweep;

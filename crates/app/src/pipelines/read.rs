@@ -227,6 +227,33 @@ pub async fn variables(app: &App, caller: Caller, key: ProjectKey, id: PipelineI
         .await
 }
 
+/// Longest name of a pipeline, in characters (GitLab's limit).
+const MAX_NAME: usize = 255;
+
+/// Gives a pipeline another name.
+///
+/// # Errors
+///
+/// As [`get`]; 403 below Developer, 400 for a name that is too long.
+pub async fn rename(app: &App, caller: Caller, key: ProjectKey, id: PipelineId, name: String) -> Result<Shown> {
+    if name.chars().count() > MAX_NAME {
+        return Err(Error::invalid("name", "is too long (maximum is 255 characters)"));
+    }
+    let this = app.clone();
+    app.store
+        .write(move |tx| {
+            let access = lookup::project_for(&this, tx, &caller, &key, Ability::UpdatePipeline)?;
+            let mut pipeline = ops::pipelines::lock(tx, id)?
+                .filter(|pipeline| pipeline.project_id == access.project.id)
+                .ok_or(Error::RecordNotFound)?;
+            pipeline.name = (!name.trim().is_empty()).then(|| name.clone());
+            pipeline.updated_at = this.clock.now();
+            ops::pipelines::save(tx, &pipeline)?;
+            show(tx, access.project, pipeline)
+        })
+        .await
+}
+
 /// Gathers what is shown beside a pipeline.
 ///
 /// # Errors

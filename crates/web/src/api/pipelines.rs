@@ -1,13 +1,13 @@
 //! Pipelines: list, get, create with an access token, variables (rest-api.md 3).
 
 use app::pipelines::read::{self, Filter, Scope};
-use app::pipelines::{self, ApiCall, PipelineOrder};
+use app::pipelines::{self, ApiCall, PipelineOrder, actions};
 use app::{App, Sort};
 use axum::Json;
 use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use model::definition::GivenVariable;
 use model::{PipelineId, VariableKind};
 
@@ -15,14 +15,17 @@ use crate::call::{Call, OrJobToken};
 use crate::page::{self, Page};
 use crate::params::Reader;
 use crate::present;
-use crate::respond::{ApiResult, Created};
+use crate::respond::{ApiResult, Created, NoContent};
 
 pub(crate) fn routes() -> Router<App> {
     Router::new()
         .route("/projects/{id}/pipelines", get(list))
         .route("/projects/{id}/pipeline", post(create))
         .route("/projects/{id}/pipelines/latest", get(latest))
-        .route("/projects/{id}/pipelines/{pipeline_id}", get(show))
+        .route("/projects/{id}/pipelines/{pipeline_id}", get(show).delete(delete))
+        .route("/projects/{id}/pipelines/{pipeline_id}/cancel", post(cancel))
+        .route("/projects/{id}/pipelines/{pipeline_id}/retry", post(retry))
+        .route("/projects/{id}/pipelines/{pipeline_id}/metadata", put(rename))
         .route("/projects/{id}/pipelines/{pipeline_id}/variables", get(variables))
 }
 
@@ -93,6 +96,41 @@ async fn variables(State(app): State<App>, call: Call) -> ApiResult<Json<Vec<wir
     let id = PipelineId(call.id("pipeline_id")?);
     let given = read::variables(&app, call.caller.clone(), call.project()?, id).await?;
     Ok(Json(given.into_iter().map(present::pipeline::variable).collect()))
+}
+
+async fn cancel(State(app): State<App>, call: Call) -> ApiResult<Json<wire::pipeline::Pipeline>> {
+    let id = PipelineId(call.id("pipeline_id")?);
+    actions::cancel(&app, call.caller.clone(), call.project()?, id).await?;
+    Ok(Json(after(&app, &call, id).await?))
+}
+
+async fn retry(State(app): State<App>, call: Call) -> ApiResult<Created<wire::pipeline::Pipeline>> {
+    let id = PipelineId(call.id("pipeline_id")?);
+    actions::retry(&app, call.caller.clone(), call.project()?, id).await?;
+    Ok(Created(after(&app, &call, id).await?))
+}
+
+async fn delete(State(app): State<App>, call: Call) -> ApiResult<NoContent> {
+    let id = PipelineId(call.id("pipeline_id")?);
+    actions::delete(&app, call.caller.clone(), call.project()?, id).await?;
+    Ok(NoContent)
+}
+
+async fn rename(State(app): State<App>, call: Call<OrJobToken>) -> ApiResult<Json<wire::pipeline::Pipeline>> {
+    let id = PipelineId(call.id("pipeline_id")?);
+    let mut reader = call.reader();
+    let name = reader.required_text("name");
+    reader.finish()?;
+    let shown = read::rename(&app, call.caller.clone(), call.project()?, id, name).await?;
+    Ok(Json(present::pipeline::shown(&app.settings.external_url, &shown)))
+}
+
+/// A pipeline as it is after something was done to it; such answers do not have its name.
+async fn after(app: &App, call: &Call, id: PipelineId) -> app::Result<wire::pipeline::Pipeline> {
+    let shown = read::get(app, call.caller.clone(), call.project()?, id).await?;
+    let mut pipeline = present::pipeline::shown(&app.settings.external_url, &shown);
+    pipeline.name = None;
+    Ok(pipeline)
 }
 
 async fn create(State(app): State<App>, call: Call) -> ApiResult<Created<wire::pipeline::Pipeline>> {

@@ -1,6 +1,7 @@
 //! Jobs and bridges.
 
 use app::ExternalUrl;
+use app::jobs::read::Shown;
 use model::{Job, Pipeline, Project, Status, Timestamp, User};
 use wire::job::{Artifact, ArtifactsFile, Bridge, Job as Full, JobBasic, JobProject};
 use wire::repository::Commit;
@@ -55,6 +56,74 @@ pub fn full(url: &ExternalUrl, job: &Job, around: &Around<'_>, extras: Extras) -
         archived: false,
         tag_list,
     }
+}
+
+/// A job with what the use case gathered around it.
+#[must_use]
+pub fn shown(url: &ExternalUrl, shown: &Shown, now: Timestamp) -> Full {
+    let commit = commit_of(url, shown);
+    let expiring = shown.artifacts.iter().find(|artifact| artifact.file.kind == "archive");
+    let extras = Extras {
+        artifacts: files(shown),
+        artifacts_expire_at: expiring.and_then(|artifact| artifact.file.expire_at),
+        runner: shown.runner.as_ref().map(|runner| super::runner::runner(runner, now)),
+        runner_manager: shown
+            .manager
+            .as_ref()
+            .map(|manager| super::runner::manager(manager, now)),
+    };
+    full(url, &shown.job, &around(shown, commit.as_ref(), now), extras)
+}
+
+/// A bridge with what the use case gathered around it.
+#[must_use]
+pub fn shown_bridge(url: &ExternalUrl, shown: &Shown, now: Timestamp) -> Bridge {
+    let commit = commit_of(url, shown);
+    let downstream = shown
+        .downstream
+        .as_ref()
+        .map(|(path, pipeline)| (path.as_str(), pipeline));
+    bridge(url, &shown.job, &around(shown, commit.as_ref(), now), downstream)
+}
+
+fn commit_of(url: &ExternalUrl, shown: &Shown) -> Option<Commit> {
+    shown
+        .commit
+        .as_ref()
+        .map(|commit| super::commit::commit(url, &shown.project.full_path, commit))
+}
+
+fn around<'a>(shown: &'a Shown, commit: Option<&'a Commit>, now: Timestamp) -> Around<'a> {
+    Around {
+        project: &shown.project,
+        pipeline: &shown.pipeline,
+        user: shown.user.as_ref(),
+        commit,
+        now,
+    }
+}
+
+/// The job's files; its log is one of them once it has ended.
+fn files(shown: &Shown) -> Vec<Artifact> {
+    let mut files: Vec<Artifact> = shown
+        .artifacts
+        .iter()
+        .map(|artifact| Artifact {
+            file_type: artifact.file.kind.clone(),
+            size: artifact.file.size,
+            filename: artifact.file.filename.clone(),
+            file_format: Some(artifact.file.format.clone()),
+        })
+        .collect();
+    if let Some(size) = shown.trace_size.filter(|_| shown.job.status.is_completed()) {
+        files.push(Artifact {
+            file_type: "trace".to_owned(),
+            size: i64::try_from(size).unwrap_or(i64::MAX),
+            filename: "job.log".to_owned(),
+            file_format: None,
+        });
+    }
+    files
 }
 
 /// A bridge with the pipeline it started, and that pipeline's project path.
