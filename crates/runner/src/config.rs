@@ -9,6 +9,8 @@ use std::time::Duration;
 pub struct Config {
     /// Address of the server (`http://host:port`, a relative root may follow).
     pub url: String,
+    /// Where repositories are cloned from instead of the address in the job (`http://host:port`, the project's path is added).
+    pub clone_url: Option<String>,
     /// The runner's token (`glrt-…`).
     pub token: String,
     /// Name in logs and traces.
@@ -49,6 +51,7 @@ impl Config {
         let program = std::env::current_exe().map_or_else(|_| OsString::from("tripline"), OsString::from);
         Config {
             url: url.into(),
+            clone_url: None,
             token: token.into(),
             name: "tripline".to_owned(),
             system_id: None,

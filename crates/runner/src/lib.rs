@@ -19,4 +19,4 @@ mod trace;
 
 pub use config::{Config, JobUser, Limits};
 pub use keeper::job_shell_main;
-pub use service::{Handle, Runner, StartError};
+pub use service::{Handle, Nudger, Runner, StartError};

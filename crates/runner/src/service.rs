@@ -4,7 +4,7 @@ mod slot;
 mod startup;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
@@ -29,6 +29,10 @@ pub struct Handle {
     slots: JoinSet<()>,
     active: Arc<ActiveJobs>,
 }
+
+/// Makes a runner ask the server about its jobs; see [`Handle::nudger`].
+#[derive(Clone, Debug)]
+pub struct Nudger(Arc<ActiveJobs>);
 
 /// Why a runner could not start.
 #[derive(Debug, thiserror::Error)]
@@ -129,10 +133,16 @@ impl Runner {
 
 impl Handle {
     /// Takes no more jobs, waits for the running ones, and kills what still runs after `deadline`.
-    pub async fn stop(mut self, deadline: Duration) {
+    pub async fn stop(self, deadline: Duration) {
+        self.stop_until(tokio::time::sleep(deadline)).await;
+    }
+
+    /// Takes no more jobs, waits for the running ones, and kills what still runs when `enough` is over.
+    pub async fn stop_until(mut self, enough: impl Future<Output = ()>) {
         self.orders.send_replace(Order::Drain);
-        if tokio::time::timeout(deadline, self.all_done()).await.is_ok() {
-            return;
+        tokio::select! {
+            () = self.all_done() => return,
+            () = enough => {}
         }
         self.orders.send_replace(Order::Kill);
         if tokio::time::timeout(FAREWELL, self.all_done()).await.is_err() {
@@ -140,23 +150,16 @@ impl Handle {
         }
     }
 
-    /// Makes the runner ask the server about a job at once instead of within seconds; call it when a job was canceled.
-    pub fn nudge(&self, job_id: i64) {
-        if let Some(nudge) = self
-            .active
-            .0
-            .lock()
-            .expect("nothing panics while holding it")
-            .get(&job_id)
-        {
-            nudge.notify_one();
-        }
+    /// Returns what makes the runner ask the server about a job at once.
+    #[must_use]
+    pub fn nudger(&self) -> Nudger {
+        Nudger(Arc::clone(&self.active))
     }
 
     /// Returns the number of jobs at work.
     #[must_use]
     pub fn running_jobs(&self) -> usize {
-        self.active.0.lock().expect("nothing panics while holding it").len()
+        self.active.lock().len()
     }
 
     async fn all_done(&mut self) {
@@ -164,17 +167,33 @@ impl Handle {
     }
 }
 
+impl Nudger {
+    /// Whether the runner is at work on a job.
+    #[must_use]
+    pub fn is_running(&self, job_id: i64) -> bool {
+        self.0.lock().contains_key(&job_id)
+    }
+
+    /// Makes the runner ask the server about a job at once instead of within seconds; call it when a job was canceled.
+    pub fn nudge(&self, job_id: i64) {
+        if let Some(nudge) = self.0.lock().get(&job_id) {
+            nudge.notify_one();
+        }
+    }
+}
+
 impl ActiveJobs {
+    fn lock(&self) -> MutexGuard<'_, HashMap<i64, Arc<Notify>>> {
+        self.0.lock().expect("nothing panics while holding it")
+    }
+
     fn add(&self, id: i64) -> Arc<Notify> {
         let nudge = Arc::new(Notify::new());
-        self.0
-            .lock()
-            .expect("nothing panics while holding it")
-            .insert(id, Arc::clone(&nudge));
+        self.lock().insert(id, Arc::clone(&nudge));
         nudge
     }
 
     fn remove(&self, id: i64) {
-        self.0.lock().expect("nothing panics while holding it").remove(&id);
+        self.lock().remove(&id);
     }
 }

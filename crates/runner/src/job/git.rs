@@ -214,6 +214,19 @@ fn tidy(address: &str, object_format: &str, partial: bool) -> String {
     )
 }
 
+/// Returns where to clone from when the runner's settings name another server: same credentials, same project.
+pub(super) fn at_clone_url(address: &str, base: &str, project_path: &str) -> String {
+    let credentials = address
+        .split_once("://")
+        .and_then(|(_, rest)| rest.split('/').next()?.rsplit_once('@'));
+    match (base.trim_end_matches('/').split_once("://"), credentials) {
+        _ if project_path.is_empty() => address.to_owned(),
+        (Some((scheme, host)), Some((credentials, _))) => format!("{scheme}://{credentials}@{host}/{project_path}.git"),
+        (Some((scheme, host)), None) => format!("{scheme}://{host}/{project_path}.git"),
+        (None, _) => address.to_owned(),
+    }
+}
+
 /// Returns the address without user and password, and those as `user:password`.
 fn split_credentials(address: &str) -> (String, Option<String>) {
     let Some((scheme, rest)) = address.split_once("://") else {
@@ -305,6 +318,17 @@ mod tests {
         assert_eq!(split_credentials("http://h/x@y").1, None);
         assert_eq!(server_of("http://h:1/x").as_deref(), Some("http://h:1"));
         assert_eq!(server_of("file:///x"), None);
+    }
+
+    #[test]
+    fn another_clone_address_keeps_credentials_and_project() {
+        let at = |address, project| at_clone_url(address, "http://127.0.0.1:80/", project);
+        assert_eq!(
+            at("https://u:p@h/sub/a/b.git", "a/b"),
+            "http://u:p@127.0.0.1:80/a/b.git"
+        );
+        assert_eq!(at("https://h/a/b.git", "a/b"), "http://127.0.0.1:80/a/b.git");
+        assert_eq!(at("https://h/a/b.git", ""), "https://h/a/b.git");
     }
 
     #[test]

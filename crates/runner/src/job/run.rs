@@ -13,6 +13,7 @@ use wire::runner::Job;
 use super::collect::{collect_variables, complete, lookup, secrets};
 use super::context::Context;
 use super::dirs::Dirs;
+use super::git::at_clone_url;
 use super::outcome::conclude;
 use super::settings::{Settings, Strategy, flag};
 use super::stage::{Failure, Shell, Watch};
@@ -22,13 +23,16 @@ use crate::trace::{JobHandle, LogSettings, Outcome, Source, TraceLog, Uploader, 
 
 /// Runs `job`; returns the task that reports its end, and whether the keeper can go on.
 pub(crate) async fn run(
-    job: Job,
+    mut job: Job,
     place: Place,
     keeper: &mut Keeper,
     nudge: Arc<Notify>,
     interrupt: impl Future<Output = ()> + Send + 'static,
 ) -> (JoinHandle<()>, bool) {
     let sent = collect_variables(&job, &place);
+    if let (Some(git), Some(base)) = (&mut job.git_info, &place.site.config.clone_url) {
+        git.repo_url = at_clone_url(&git.repo_url, base, sent.get("CI_PROJECT_PATH"));
+    }
     let raw = |name: &str| sent.get(name).to_owned();
     let empty = raw("GIT_STRATEGY") == "empty";
     let repository = job.git_info.as_ref().map(|git| git.repo_url.as_str());

@@ -41,7 +41,7 @@ async fn a_graceful_cancel_kills_the_tree_and_runs_after_script() {
     let id = fake.hand_out(stubborn());
     fake.logged(id, "\nall started").await;
     fake.script(|state| state.job_status = Some("canceling"));
-    fake.runner().nudge(id);
+    fake.runner().nudger().nudge(id);
     let ended = fake.ended(id).await;
     ended
         .failed("job_canceled", None)
@@ -56,7 +56,7 @@ async fn an_abort_kills_the_tree_at_once_without_after_script() {
     let id = fake.hand_out(stubborn());
     fake.logged(id, "\nall started").await;
     fake.script(|state| state.job_status = Some("canceled"));
-    fake.runner().nudge(id);
+    fake.runner().nudger().nudge(id);
     let ended = fake.ended(id).await;
     ended.failed("job_canceled", None).hides("\nafter=");
     // The server no longer takes the log after `canceled`, so the ids come from what it has.

@@ -140,7 +140,7 @@ async fn no_request_is_made_while_one_is_held_or_all_slots_are_busy() {
     fake.logged(id, "\nstarted").await;
     let during = fake.read(|state| state.requests.len());
     fake.script(|state| state.job_status = Some("canceled"));
-    fake.runner().nudge(id);
+    fake.runner().nudger().nudge(id);
     fake.ended(id).await;
     assert_eq!(during, 1);
     fake.until(|state| state.requests.len() == 2).await;
