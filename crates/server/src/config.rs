@@ -41,6 +41,8 @@ struct File {
 pub(crate) struct Config {
     /// Folder for repositories, traces, artifacts, key and SQLite; absolute.
     pub(crate) data_dir: PathBuf,
+    /// The configuration file, absolute.
+    pub(crate) file: Option<PathBuf>,
     /// Addresses to listen on.
     pub(crate) listen: String,
     /// Where clients reach the server; `None` = where it listens.
@@ -112,6 +114,7 @@ impl Config {
             database: database(flags.database_url.or(file.database_url).as_deref(), &data_dir),
             data_dir,
             runner_dir,
+            file: flags.config.map(|path| std::path::absolute(&path).unwrap_or(path)),
             listen: flags
                 .listen
                 .or(file.listen)
@@ -127,6 +130,20 @@ impl Config {
             root_password: flags.root_password,
             durable: true,
         })
+    }
+
+    /// Returns the paths that jobs must not reach.
+    pub(crate) fn secret_paths(&self) -> Vec<PathBuf> {
+        let mut paths = vec![self.data_dir.clone()];
+        paths.extend(self.file.clone());
+        if let store::Database::Sqlite(path) = &self.database {
+            for ending in ["", "-wal", "-shm"] {
+                let mut file = path.clone().into_os_string();
+                file.push(ending);
+                paths.push(file.into());
+            }
+        }
+        paths
     }
 
     /// Returns the settings for a server that listens on `address`.

@@ -1,6 +1,7 @@
 //! The `tripline` binary: reads the command line, wires the crates together, decides the exit status.
 
 mod admin;
+mod cancels;
 mod cli;
 mod client;
 mod config;

@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tracing::info;
 
+use crate::cancels;
 use crate::config::Config;
 use crate::keyfile;
 
@@ -50,6 +51,7 @@ pub(crate) struct Server {
     sweeping: tokio::task::JoinHandle<()>,
     handing_out: tokio::task::JoinHandle<()>,
     runner: Option<runner::Handle>,
+    telling: Option<tokio::task::JoinHandle<()>>,
 }
 
 impl Server {
@@ -74,6 +76,9 @@ impl Server {
         let sweeping = tokio::spawn(app::jobs::sweep::run(app.clone(), stop.subscribe()));
         let handing_out = tokio::spawn(app::runners::desk::run(app.clone(), stop.subscribe()));
         let runner = start_runner(&app, &config, address).await?;
+        let telling = runner
+            .as_ref()
+            .map(|runner| tokio::spawn(cancels::pass_on(app.clone(), runner.nudger(), stop.subscribe())));
         Ok(Server {
             app,
             address,
@@ -83,6 +88,7 @@ impl Server {
             sweeping,
             handing_out,
             runner,
+            telling,
         })
     }
 
@@ -99,6 +105,10 @@ impl Server {
         }
         // No receiver means that serving has ended already.
         let _ = self.stop.send(true);
+        if let Some(telling) = self.telling {
+            // It ends by itself; a panic has been told by the panic itself.
+            let _ = telling.await;
+        }
         for (task, name) in [
             (self.serving, "serving"),
             (self.handing_out, "handing out jobs"),
@@ -124,7 +134,9 @@ async fn start_runner(app: &App, config: &Config, address: SocketAddr) -> anyhow
     let settings = runner::Config {
         concurrency: config.runner_concurrency,
         name: "embedded runner".to_owned(),
-        denied_paths: vec![config.data_dir.clone()],
+        // The external address may lead through a proxy, or nowhere from here.
+        clone_url: Some(url.clone()),
+        denied_paths: config.secret_paths(),
         ..runner::Config::new(url, token, &config.runner_dir)
     };
     Ok(Some(runner::Runner::start(settings)?))
