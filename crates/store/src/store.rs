@@ -174,8 +174,9 @@ impl Store {
     /// Runs `op` in a transaction that may write; returns after the commit is durable.
     ///
     /// Operations that wait together share one commit; an `Err` or a panic rolls back this one only.
-    /// The closure may run more than once (each run after a complete rollback of the one before), when
-    /// PostgreSQL breaks a deadlock or loses the connection; it must not have effects beyond `tx`.
+    /// The closure may run more than once, each run after a complete rollback of the one before: when another
+    /// one of its commit fails, or PostgreSQL breaks a deadlock or loses the connection. It must not have
+    /// effects beyond `tx`.
     ///
     /// # Errors
     ///

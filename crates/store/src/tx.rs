@@ -44,6 +44,24 @@ pub trait Tx {
         each: &mut EachRow<'_>,
     ) -> Result<(), StoreError>;
 
+    /// Inserts one row into a table whose key is `id` and returns that.
+    ///
+    /// The text for PostgreSQL ends in `RETURNING id`, that for SQLite does not: it would build a table in
+    /// memory for it, each time.
+    ///
+    /// # Errors
+    ///
+    /// What the database said.
+    fn insert(&mut self, sql: &Sql, params: &[Param<'_>]) -> Result<i64, StoreError>;
+
+    /// As [`insert`](Tx::insert) for many rows of parameters, given as to [`query_rows`](Tx::query_rows);
+    /// the ids have the order of the rows.
+    ///
+    /// # Errors
+    ///
+    /// What the database said.
+    fn insert_rows(&mut self, sql: &Sql, width: usize, rows: &[Param<'_>]) -> Result<Vec<i64>, StoreError>;
+
     /// Tells everybody who listens, after the commit; dropped when this operation is rolled back.
     fn notify(&mut self, wake: Wake);
 }

@@ -39,6 +39,7 @@ pub fn statements() -> Vec<&'static Sql> {
         members::STATEMENTS,
         namespaces::STATEMENTS,
         pipelines::STATEMENTS,
+        pipelines::INSERT_STATEMENTS,
         projects::STATEMENTS,
         protected_refs::STATEMENTS,
         queue::STATEMENTS,

@@ -7,7 +7,7 @@ use bytes::BytesMut;
 
 use super::link::{Link, describe};
 use crate::error::StoreError;
-use crate::row::{Columns, Row};
+use crate::row::{Columns, Row, column};
 use crate::sql::Sql;
 use crate::tx::{EachRow, Tx};
 use crate::value::{Param, Value};
@@ -107,6 +107,22 @@ impl Tx for PostgresTx<'_> {
             .collect();
         let params: Vec<&(dyn ToSql + Sync)> = columns.iter().map(|column| column as &(dyn ToSql + Sync)).collect();
         self.rows(sql, &params, each)
+    }
+
+    fn insert(&mut self, sql: &Sql, params: &[Param<'_>]) -> Result<i64, StoreError> {
+        let this: &mut dyn Tx = self;
+        this.one(sql, params, column)
+    }
+
+    fn insert_rows(&mut self, sql: &Sql, width: usize, rows: &[Param<'_>]) -> Result<Vec<i64>, StoreError> {
+        let mut ids = Vec::with_capacity(rows.len() / width.max(1));
+        self.query_rows(sql, width, rows, &mut |row| {
+            ids.push(row.read()?);
+            Ok(())
+        })?;
+        // Ids are given in the order of the rows; the order in which they come back is nobody's promise.
+        ids.sort_unstable();
+        Ok(ids)
     }
 
     fn notify(&mut self, wake: Wake) {

@@ -84,6 +84,23 @@ impl Tx for SqliteTx<'_> {
         self.noted(result)
     }
 
+    fn insert(&mut self, sql: &Sql, params: &[Param<'_>]) -> Result<i64, StoreError> {
+        self.execute(sql, params)?;
+        Ok(self.connection.last_insert_rowid())
+    }
+
+    fn insert_rows(&mut self, sql: &Sql, width: usize, rows: &[Param<'_>]) -> Result<Vec<i64>, StoreError> {
+        let connection = self.connection;
+        let result = self.prepare(sql, width).and_then(|mut statement| {
+            let insert = |row| {
+                execute(&mut statement, sql, row)?;
+                Ok(connection.last_insert_rowid())
+            };
+            rows.chunks(width).map(insert).collect()
+        });
+        self.noted(result)
+    }
+
     fn notify(&mut self, wake: Wake) {
         self.wakes.push(wake);
     }

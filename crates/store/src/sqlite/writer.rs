@@ -1,4 +1,4 @@
-//! The writer thread: takes what waits, gives each operation a savepoint, commits once, answers all.
+//! The writer thread: takes what waits, runs it in one transaction, commits once, answers all.
 
 use rusqlite::Connection;
 use tokio::sync::mpsc;
@@ -32,21 +32,53 @@ pub(crate) fn run(connection: Connection, mut writes: mpsc::Receiver<Message>, s
 }
 
 /// Runs the whole group in one transaction; after an `Err` nothing of it is in the database.
+///
+/// First without savepoints: they cost a fifth of the time, and operations rarely fail. When one does,
+/// everything is rolled back and run again, each with a savepoint of its own.
 fn commit_group(
     connection: &Connection,
     group: &mut [Box<dyn Operation>],
     wakes: &mut Vec<Wake>,
 ) -> Result<(), StoreError> {
+    let all_kept = transaction(connection, wakes, |wakes| {
+        Ok(group
+            .iter_mut()
+            .all(|operation| run_one(connection, &mut **operation, wakes) == Outcome::Keep))
+    })?;
+    if !all_kept && group.len() > 1 {
+        transaction(connection, wakes, |wakes| {
+            run_apart(connection, group, wakes).map(|()| true)
+        })?;
+    }
+    Ok(())
+}
+
+/// Begins a transaction and commits it when `run` says `true`, otherwise rolls it back.
+fn transaction(
+    connection: &Connection,
+    wakes: &mut Vec<Wake>,
+    run: impl FnOnce(&mut Vec<Wake>) -> Result<bool, StoreError>,
+) -> Result<bool, StoreError> {
     control(connection, "BEGIN IMMEDIATE")?;
-    let result = run_group(connection, group, wakes).and_then(|()| control(connection, "COMMIT"));
-    // Some errors (a full disk) end the transaction by themselves.
-    if result.is_err() && !connection.is_autocommit() {
-        control(connection, "ROLLBACK")?;
+    let result = run(wakes).and_then(|keep| {
+        if keep {
+            control(connection, "COMMIT").map(|()| true)
+        } else {
+            Ok(false)
+        }
+    });
+    if !matches!(result, Ok(true)) {
+        wakes.clear();
+        // Some errors (a full disk) end the transaction by themselves.
+        if !connection.is_autocommit() {
+            control(connection, "ROLLBACK")?;
+        }
     }
     result
 }
 
-fn run_group(
+/// Runs each operation in a savepoint of its own.
+fn run_apart(
     connection: &Connection,
     group: &mut [Box<dyn Operation>],
     wakes: &mut Vec<Wake>,

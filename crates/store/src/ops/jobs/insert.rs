@@ -175,8 +175,7 @@ statements! {
         "INSERT INTO jobs (project_id, pipeline_id, name, stage, stage_index, definition_id, is_bridge, status, run_when, allow_failure, \
             allow_failure_exit_codes, needs, rule_variables, tags, environment, resource_group, interruptible, protected, \
             start_in_seconds, scheduled_at, user_id, created_at, updated_at, queued_at, enqueue_immediately, claim, acknowledged, retried) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?22, ?23, ?24, 0, FALSE, FALSE) \
-         RETURNING id",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?22, ?23, ?24, 0, FALSE, FALSE)",
         "INSERT INTO jobs (project_id, pipeline_id, name, stage, stage_index, definition_id, is_bridge, status, run_when, allow_failure, \
             allow_failure_exit_codes, needs, rule_variables, tags, environment, resource_group, interruptible, protected, \
             start_in_seconds, scheduled_at, user_id, created_at, updated_at, queued_at, enqueue_immediately, claim, acknowledged, retried) \
@@ -207,16 +206,11 @@ pub fn insert_all(tx: &mut dyn Tx, jobs: &[NewJob<'_>]) -> Result<Vec<Job>, Stor
             tx.notify(Wake::JobsPending);
         }
     }
-    let mut ids = Vec::with_capacity(jobs.len());
-    if !rows.is_empty() {
-        tx.query_rows(&INSERT, WIDTH, &rows, &mut |row| {
-            ids.push(row.read::<JobId>()?);
-            Ok(())
-        })?;
+    if rows.is_empty() {
+        return Ok(Vec::new());
     }
-    // Ids are given in the order of the rows; the order in which they come back is nobody's promise.
-    ids.sort_unstable();
-    Ok(jobs.iter().zip(ids).map(|(job, id)| job.stored(id)).collect())
+    let ids = tx.insert_rows(&INSERT, WIDTH, &rows)?;
+    Ok(jobs.iter().zip(ids).map(|(job, id)| job.stored(JobId(id))).collect())
 }
 
 /// The columns that are JSON; most jobs have none of them.
