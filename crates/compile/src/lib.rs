@@ -2,7 +2,7 @@
 //!
 //! Two steps, both pure functions that may be called again and again:
 //!
-//! 1. [`load`]: the text of `.gitlab-ci.yml`, its inputs and includes → a [`Config`], valid for
+//! 1. [`load()`]: the text of `.gitlab-ci.yml`, its inputs and includes → a [`Config`], valid for
 //!    every pipeline of that commit with those inputs. Worth caching.
 //! 2. [`Config::plan`]: a `Config` and the facts of one pipeline (source, ref, variables) → the
 //!    jobs it gets, and why.

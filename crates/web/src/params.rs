@@ -1,6 +1,6 @@
 //! The parameters of a request, wherever they travel: path, body (form, multipart, JSON) and query.
 //!
-//! All places are merged into one [`Hash`]: the path wins over the body, the body over the query
+//! All places are merged into one [`Hash`](type@Hash): the path wins over the body, the body over the query
 //! (rest-api.md 1.2). What a name with brackets means follows Rack (`nested`), because that is what
 //! GitLab's clients were written against. Handlers read typed values through a [`Reader`], which
 //! collects every problem before it answers. Nothing here knows any particular parameter.

@@ -20,7 +20,7 @@ const TWO_PHASE: &str = "two_phase_job_commit";
 
 /// Gives a runner a job; without one it waits for it up to `hold`. A paused runner gets nothing.
 ///
-/// The job stays pending until the runner acknowledges it ([`report`](crate::runners::report)). A job that
+/// The job stays pending until the runner acknowledges it ([`report`]). A job that
 /// turns out not to be runnable fails with the reason, and the runner gets another one.
 ///
 /// # Errors

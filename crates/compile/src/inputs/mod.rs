@@ -1,7 +1,7 @@
 //! `spec:inputs`: what a configuration asks for, the values it gets, and `$[[ … ]]` (ci-yaml.md 5).
 //!
 //! [`Header::parse`] reads the header document, [`Header::resolve`] checks given values and fills in
-//! defaults, [`interpolate`] puts them into the content. Files of `spec:include` are fetched by the
+//! defaults, [`interpolate()`] puts them into the content. Files of `spec:include` are fetched by the
 //! caller. Messages are GitLab's, complete with their prefix.
 
 mod access;

@@ -1,6 +1,6 @@
 //! The tree that every later stage works on: values as GitLab's Ruby sees them, with positions.
 //!
-//! Knows nothing about YAML text: [`super::parse`] builds these trees, [`super::emit`] writes them.
+//! Knows nothing about YAML text: [`super::parse()`] builds these trees, [`super::emit`] writes them.
 //! Equality (`==`) of nodes is Ruby's deep equality of the values; positions do not count.
 
 use std::sync::Arc;
