@@ -51,7 +51,7 @@ const CHORES: &[Chore] = &[
     ),
     (
         "bench",
-        "figures beside their floors, in release builds: `bench trigger`",
+        "figures beside their floors, in release builds: `bench trigger`, `bench compile [DIR]`",
         bench,
     ),
     (

@@ -1,9 +1,10 @@
 //! Benchmarks of the server, each figure beside its floor measured in the same run.
 //!
-//! `cargo xtask bench trigger` builds the release binaries and runs this. Figures are for people: no
+//! `cargo xtask bench trigger` or `bench compile [DIR]` builds the release binaries and runs this. Figures are for people: no
 //! test looks at them. The load generator shares the machine with the server, on purpose: that is
 //! what the figures in `docs/benchmarks.md` are measured like.
 
+mod compiling;
 mod floor;
 mod load;
 mod rows;
@@ -17,10 +18,14 @@ use anyhow::bail;
 fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
     let what = arguments.next().unwrap_or_else(|| "trigger".to_owned());
-    let binary = PathBuf::from(arguments.next().unwrap_or_else(|| "target/release/tripline".to_owned()));
+    let path = arguments.next().map(PathBuf::from);
+    if what == "compile" {
+        return compiling::run(path.as_deref());
+    }
+    let binary = path.unwrap_or_else(|| PathBuf::from("target/release/tripline"));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match what.as_str() {
         "trigger" => runtime.block_on(trigger::run(&binary)),
-        other => bail!("no benchmark `{other}`: expected `trigger`"),
+        other => bail!("no benchmark `{other}`: expected `trigger` or `compile`"),
     }
 }

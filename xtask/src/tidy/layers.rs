@@ -24,7 +24,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
     // Drives the binary from outside, so that every crate may use it in its tests.
     ("testkit", &[]),
-    ("bench", &["model", "wire", "store"]),
+    ("bench", &["model", "compile", "wire", "store"]),
     ("xtask", &["model", "compile", "schedule"]),
 ];
 
