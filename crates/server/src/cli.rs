@@ -78,6 +78,15 @@ pub(crate) struct Serve {
     /// Folder for its builds and caches, outside of the data folder [default: beside it, ending in `-runner`]
     #[arg(long, env = "TRIPLINE_RUNNER_DIR", value_name = "FOLDER")]
     pub(crate) runner_dir: Option<PathBuf>,
+    /// User that jobs run as when the server is started as root [default: tripline-job, else nobody]
+    #[arg(long, env = "TRIPLINE_RUNNER_USER", value_name = "NAME")]
+    pub(crate) runner_user: Option<String>,
+    /// Folder that jobs may read besides the system's; may be repeated
+    #[arg(long, env = "TRIPLINE_RUNNER_READABLE", value_name = "FOLDER", value_delimiter = ':')]
+    pub(crate) runner_readable: Vec<PathBuf>,
+    /// Folder that jobs may write besides their own and `/tmp`; may be repeated
+    #[arg(long, env = "TRIPLINE_RUNNER_WRITABLE", value_name = "FOLDER", value_delimiter = ':')]
+    pub(crate) runner_writable: Vec<PathBuf>,
     /// First start: API token of the user `root`; generated and printed when not given
     #[arg(
         long,
@@ -196,6 +205,15 @@ pub(crate) struct Runner {
     /// Folder for builds and caches
     #[arg(long, value_name = "FOLDER", default_value = "tripline-runner")]
     pub(crate) work_dir: PathBuf,
+    /// User that jobs run as when started as root [default: tripline-job, else nobody]
+    #[arg(long, env = "TRIPLINE_RUNNER_USER", value_name = "NAME")]
+    pub(crate) user: Option<String>,
+    /// Folder that jobs may read besides the system's; may be repeated
+    #[arg(long, env = "TRIPLINE_RUNNER_READABLE", value_name = "FOLDER", value_delimiter = ':')]
+    pub(crate) readable: Vec<PathBuf>,
+    /// Folder that jobs may write besides their own and `/tmp`; may be repeated
+    #[arg(long, env = "TRIPLINE_RUNNER_WRITABLE", value_name = "FOLDER", value_delimiter = ':')]
+    pub(crate) writable: Vec<PathBuf>,
 }
 
 /// `tripline admin`.

@@ -30,6 +30,14 @@ struct File {
     runner_concurrency: Option<usize>,
     /// Folder for the builds and caches of the embedded runner.
     runner_dir: Option<PathBuf>,
+    /// User that jobs run as.
+    runner_user: Option<String>,
+    /// Folders that jobs may read.
+    #[serde(default)]
+    runner_readable: Vec<PathBuf>,
+    /// Folders that jobs may write.
+    #[serde(default)]
+    runner_writable: Vec<PathBuf>,
     /// Filter of the log.
     log: Option<String>,
     /// `text` or `json`.
@@ -53,6 +61,12 @@ pub(crate) struct Config {
     pub(crate) runner_concurrency: usize,
     /// Folder for its builds and caches; outside of the data folder, which jobs must not reach.
     pub(crate) runner_dir: PathBuf,
+    /// User that its jobs run as; `None` = the runner chooses.
+    pub(crate) runner_user: Option<String>,
+    /// Folders that its jobs may read.
+    pub(crate) runner_readable: Vec<PathBuf>,
+    /// Folders that its jobs may write.
+    pub(crate) runner_writable: Vec<PathBuf>,
     /// Filter of the log.
     pub(crate) log: String,
     /// Whether the log is JSON.
@@ -114,6 +128,9 @@ impl Config {
             database: database(flags.database_url.or(file.database_url).as_deref(), &data_dir),
             data_dir,
             runner_dir,
+            runner_user: flags.runner_user.or(file.runner_user),
+            runner_readable: either(flags.runner_readable, file.runner_readable),
+            runner_writable: either(flags.runner_writable, file.runner_writable),
             file: flags.config.map(|path| std::path::absolute(&path).unwrap_or(path)),
             listen: flags
                 .listen
@@ -157,6 +174,10 @@ impl Config {
 }
 
 /// The folder beside the data folder: `tripline-data` → `tripline-data-runner`.
+fn either(stronger: Vec<PathBuf>, weaker: Vec<PathBuf>) -> Vec<PathBuf> {
+    if stronger.is_empty() { weaker } else { stronger }
+}
+
 fn beside(data_dir: &std::path::Path) -> PathBuf {
     let mut name = data_dir.file_name().unwrap_or_default().to_owned();
     name.push("-runner");

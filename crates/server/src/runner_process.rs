@@ -1,6 +1,7 @@
 //! `tripline runner`: the embedded runner as a process of its own, on this or another machine.
 
 use anyhow::bail;
+use runner::JobUser;
 
 use crate::cli;
 use crate::config::cores;
@@ -11,6 +12,9 @@ pub(crate) async fn run(flags: cli::Runner) -> anyhow::Result<()> {
     let work_dir = std::path::absolute(&flags.work_dir)?;
     let settings = runner::Config {
         concurrency: flags.concurrency.unwrap_or_else(cores),
+        job_user: flags.user.map_or(JobUser::Auto, JobUser::Named),
+        readable_paths: flags.readable,
+        writable_paths: flags.writable,
         ..runner::Config::new(flags.url, flags.token, work_dir)
     };
     match runner::Runner::verify(&settings).await {
@@ -21,8 +25,17 @@ pub(crate) async fn run(flags: cli::Runner) -> anyhow::Result<()> {
     }
     let runner = runner::Runner::start(settings)?;
     stop_signal().await?;
-    tracing::info!("stopping after the {} running jobs", runner.running_jobs());
-    runner.stop(DRAIN).await;
+    tracing::info!(
+        "stopping after the {} running jobs; a second signal kills them",
+        runner.running_jobs()
+    );
+    let enough = async {
+        tokio::select! {
+            () = tokio::time::sleep(DRAIN) => {}
+            _ = stop_signal() => {}
+        }
+    };
+    runner.stop_until(enough).await;
     Ok(())
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::Context;
 use app::time::SystemClock;
 use app::{App, Keys, setup};
+use runner::JobUser;
 use store::{Options, Store};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -136,7 +137,10 @@ async fn start_runner(app: &App, config: &Config, address: SocketAddr) -> anyhow
         name: "embedded runner".to_owned(),
         // The external address may lead through a proxy, or nowhere from here.
         clone_url: Some(url.clone()),
+        job_user: config.runner_user.clone().map_or(JobUser::Auto, JobUser::Named),
         denied_paths: config.secret_paths(),
+        readable_paths: config.runner_readable.clone(),
+        writable_paths: config.runner_writable.clone(),
         ..runner::Config::new(url, token, &config.runner_dir)
     };
     Ok(Some(runner::Runner::start(settings)?))

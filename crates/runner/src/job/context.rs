@@ -7,6 +7,7 @@ use super::settings::Settings;
 use super::stage::{Failure, Program, Shell, Watch};
 use super::variables::expand;
 use super::{Place, inputs, script};
+use crate::trace::Source;
 
 /// Everything a stage needs to know about its job.
 pub(super) struct Context<'a> {
@@ -68,6 +69,7 @@ impl Context<'_> {
         name: &str,
         text: &str,
         env: Vec<(String, String)>,
+        source: Source,
     ) -> Result<(), Failure> {
         let file = self.write_script(name, text).await?;
         let argv = self.shell_command(&file);
@@ -80,6 +82,7 @@ impl Context<'_> {
                     dir: &self.dirs.project,
                     limit: None,
                     keep_rest: false,
+                    source,
                 },
             )
             .await

@@ -9,6 +9,7 @@ use super::context::Context;
 use super::stage::{Failure, Program, Shell, Watch};
 use crate::archive::UnpackOrder;
 use crate::keeper::SELF;
+use crate::trace::Source;
 
 /// Tries of one download.
 const TRIES: u32 = 3;
@@ -125,6 +126,7 @@ pub(super) async fn unpack(
         dir: &context.dirs.project,
         limit: None,
         keep_rest: false,
+        source: Source::Runner,
     };
     shell.run(watch, program).await
 }

@@ -7,6 +7,7 @@ use super::context::Context;
 use super::git::Checkout;
 use super::settings::Strategy;
 use super::stage::{Failure, Shell, Watch};
+use crate::trace::Source;
 
 /// Brings the project's folder to the wanted commit, and waits until the server has accepted that the job runs here.
 pub(super) async fn get_sources(
@@ -57,7 +58,14 @@ async fn checkout(context: &Context<'_>, shell: &mut Shell<'_>, watch: &mut Watc
                     shell.warn("getting the source failed, trying again");
                 }
                 result = context
-                    .run_script(shell, watch, &format!("get_sources_{attempt}"), &text, env.clone())
+                    .run_script(
+                        shell,
+                        watch,
+                        &format!("get_sources_{attempt}"),
+                        &text,
+                        env.clone(),
+                        Source::Runner,
+                    )
                     .await;
                 if !matches!(result, Err(Failure::Script(_))) {
                     break;
@@ -85,6 +93,13 @@ async fn hook(context: &Context<'_>, shell: &mut Shell<'_>, watch: &mut Watch, n
     };
     let text = context.step(&hook.script)?;
     context
-        .run_script(shell, watch, name, &text, context.environment("running"))
+        .run_script(
+            shell,
+            watch,
+            name,
+            &text,
+            context.environment("running"),
+            Source::Script,
+        )
         .await
 }

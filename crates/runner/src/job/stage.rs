@@ -144,6 +144,8 @@ pub(super) struct Program<'a> {
     pub(super) limit: Option<Duration>,
     /// Whether background processes live until the next stage.
     pub(super) keep_rest: bool,
+    /// Whose words its output is; people wait for those of their script.
+    pub(super) source: Source,
 }
 
 impl Shell<'_> {
@@ -163,7 +165,7 @@ impl Shell<'_> {
         let result = {
             let running = self
                 .keeper
-                .run(run, &mut stopped, |bytes| log.write(Source::Script, bytes));
+                .run(run, &mut stopped, |bytes| log.write(program.source, bytes));
             tokio::pin!(running);
             loop {
                 tokio::select! {

@@ -3,6 +3,7 @@
 use super::context::Context;
 use super::outcome::in_words;
 use super::stage::{Failure, Program, Shell, Watch};
+use crate::trace::Source;
 
 /// Runs the job's own scripts.
 pub(super) async fn script_steps(
@@ -25,6 +26,7 @@ pub(super) async fn script_steps(
             dir: &context.dirs.project,
             limit: context.settings.script_timeout,
             keep_rest: true,
+            source: Source::Script,
         };
         let result = shell.run(watch, program).await;
         shell.close(&stage);
@@ -67,6 +69,7 @@ pub(super) async fn after_script(
         dir: &context.dirs.project,
         limit: Some(context.settings.after_script_timeout),
         keep_rest: false,
+        source: Source::Script,
     };
     let ended = shell.run(watch, program).await;
     let what = match &ended {

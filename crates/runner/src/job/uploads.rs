@@ -14,6 +14,7 @@ use super::stage::{Failure, Program, Shell, Watch};
 use crate::archive::{Format, PackOrder};
 use crate::client::Upload;
 use crate::keeper::SELF;
+use crate::trace::Source;
 
 /// Tries of one upload; a server that is overloaded (503) gets more.
 const TRIES: u32 = 3;
@@ -131,6 +132,7 @@ pub(super) async fn pack(
         dir: &context.dirs.project,
         limit: None,
         keep_rest: false,
+        source: Source::Runner,
     };
     shell.run(watch, program).await
 }

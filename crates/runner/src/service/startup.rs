@@ -49,7 +49,12 @@ pub(super) fn prepare(config: &Config) -> Result<Prepared, StartError> {
     readable.extend(config.readable_paths.iter().cloned());
     readable.extend(std::env::split_paths(&path).filter(|folder| folder.is_absolute()));
     let mut environment = vec![("PATH".to_owned(), path)];
-    if let Some(folder) = rustup_home() {
+    let reachable = |folder: &PathBuf| {
+        account
+            .as_ref()
+            .is_none_or(|account| blocked_folder(folder, account).is_none())
+    };
+    if let Some(folder) = rustup_home().filter(reachable) {
         environment.push(("RUSTUP_HOME".to_owned(), folder.to_string_lossy().into_owned()));
         readable.push(folder);
     }
