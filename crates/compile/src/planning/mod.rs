@@ -162,13 +162,16 @@ fn result<'a>(
         );
         return PlanResult::Invalid(vec![diagnostic(config, text, Span::default())]);
     }
+    let mut jobs = Vec::with_capacity(count);
+    jobs.extend(
+        decisions
+            .into_iter()
+            .filter_map(|decision| finish::planned_job(table, decision)),
+    );
     PlanResult::Plan(Plan {
         name: finish::pipeline_name(session, table),
         stages: config.stages.clone(),
-        jobs: decisions
-            .into_iter()
-            .filter_map(|decision| finish::planned_job(table, decision))
-            .collect(),
+        jobs,
         on_new_commit: workflow.auto_cancel.on_new_commit.unwrap_or(OnNewCommit::Conservative),
         on_job_failure: workflow.auto_cancel.on_job_failure.unwrap_or(OnJobFailure::None),
     })
