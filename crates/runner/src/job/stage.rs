@@ -120,8 +120,10 @@ impl Watch {
     pub(super) async fn guard<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Failure> {
         tokio::pin!(work);
         tokio::select! {
-            done = &mut work => Ok(done),
+            // Whoever is canceled in the very moment does not go on.
+            biased;
             cause = self.next(None, None) => Err(self.failure(cause, Duration::ZERO)),
+            done = &mut work => Ok(done),
         }
     }
 }
