@@ -45,7 +45,8 @@ pub fn find(tx: &mut dyn Tx, key: &ProjectKey) -> Result<Option<Project>, StoreE
 ///
 /// # Errors
 ///
-/// `404 Project Not Found` when there is none, or none that the caller may know of.
+/// `404 Project Not Found` when there is none, or none that the caller may know of; 403 for a job
+/// whose token is not for this project.
 pub fn project(app: &App, tx: &mut dyn Tx, caller: &Caller, key: &ProjectKey) -> Result<ProjectAccess> {
     let project = find(tx, key)?.ok_or(Error::NotFound("Project"))?;
     let role = match caller.user() {
@@ -54,6 +55,16 @@ pub fn project(app: &App, tx: &mut dyn Tx, caller: &Caller, key: &ProjectKey) ->
     };
     let access = ProjectAccess { project, role };
     access.require(caller, Ability::ReadProject)?;
+    if let Caller::Job(job) = caller
+        && !job_may_use(&job.job, &job.user, &access.project, role)
+    {
+        let source = ops::projects::get(tx, job.job.project_id)?;
+        let source = source.map(|source| source.path).unwrap_or_default();
+        return Err(Error::Forbidden(Some(format!(
+            "Authentication by CI/CD job token not allowed from {source} to {}.",
+            access.project.path
+        ))));
+    }
     Ok(access)
 }
 

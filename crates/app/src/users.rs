@@ -1,6 +1,6 @@
 //! Users: list, get, create, delete (rest-api.md 15).
 
-use model::{User, UserId};
+use model::{User, UserId, UserState};
 use store::ops::page::Page;
 use store::ops::users::{NewUser, UserFilter};
 use store::{Tx, ops};
@@ -129,6 +129,21 @@ pub async fn delete(app: &App, caller: &Caller, id: UserId) -> Result<()> {
             Ok(())
         })
         .await
+}
+
+/// Blocks a user, whose tokens no longer work then, or lets them in again.
+///
+/// # Errors
+///
+/// 401, 403 for anybody but an administrator; 404; 403 for oneself.
+pub async fn set_blocked(app: &App, caller: &Caller, id: UserId, blocked: bool) -> Result<()> {
+    let admin = access_tokens::require_admin(caller)?;
+    if blocked && admin.id == id {
+        return Err(Error::Forbidden(Some("You cannot block your own account".to_owned())));
+    }
+    let state = if blocked { UserState::Blocked } else { UserState::Active };
+    let found = app.store.write(move |tx| ops::users::set_state(tx, id, state)).await?;
+    if found { Ok(()) } else { Err(Error::NotFound("User")) }
 }
 
 fn check(new: &NewAccount) -> Result<()> {

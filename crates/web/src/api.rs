@@ -19,9 +19,15 @@ mod version;
 
 use app::App;
 use axum::Router;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{NotForContentType, Predicate as _, SizeAbove};
+
+/// Answers smaller than this are sent as they are: compressing them costs more than it saves.
+const COMPRESS_FROM: u64 = 8 << 10;
 
 /// Returns all routes of the API.
 pub(crate) fn routes() -> Router<App> {
+    let worth_it = SizeAbove::new(COMPRESS_FROM).and(NotForContentType::const_new("application/octet-stream"));
     Router::new()
         .merge(access_tokens::routes())
         .merge(branches::routes())
@@ -32,11 +38,13 @@ pub(crate) fn routes() -> Router<App> {
         .merge(jobs::routes())
         .merge(pipelines::routes())
         .merge(projects::routes())
-        .merge(crate::runner_api::routes())
         .merge(protected::routes())
         .merge(tags::routes())
-        .merge(triggers::routes())
         .merge(users::routes())
         .merge(variables::routes())
         .merge(version::routes())
+        .layer(CompressionLayer::new().compress_when(worth_it))
+        // Small answers by the thousand, and logs that runners ask for byte by byte.
+        .merge(crate::runner_api::routes())
+        .merge(triggers::routes())
 }

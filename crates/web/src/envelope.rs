@@ -144,7 +144,7 @@ fn add_headers(response: &mut Response, id: HeaderValue, elapsed: Duration) {
 fn log(method: &Method, uri: &Uri, response: &Response, id: &HeaderValue, elapsed: Duration) {
     info!(
         target: "access",
-        request_id = ?id,
+        request_id = id.to_str().unwrap_or_default(),
         status = response.status().as_u16(),
         elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
         "{method} {}",

@@ -22,6 +22,7 @@ pub(crate) fn routes() -> Router<App> {
     Router::new()
         .route("/projects", get(list).post(create))
         .route("/projects/{id}", get(show).put(update).delete(remove))
+        .route("/projects/{id}/merge_requests", get(list_merge_requests))
         .route("/projects/{id}/archive", post(archive))
         .route("/projects/{id}/unarchive", post(unarchive))
         .route("/users/{user_id}/projects", get(list_of_user))
@@ -237,6 +238,19 @@ async fn set_archived(app: &App, call: &Call, archived: bool) -> ApiResult<Creat
     };
     let shown = projects::update(app, &call.caller, call.project()?, changes).await?;
     Ok(Created(full(app, &shown)))
+}
+
+/// There are no merge requests here. Command-line clients look for one when a branch has no pipeline.
+async fn list_merge_requests(State(app): State<App>, call: Call) -> ApiResult<Response> {
+    let page = call.page()?;
+    projects::get(&app, &call.caller, call.project()?).await?;
+    let none: Vec<()> = Vec::new();
+    Ok(page::answer(
+        &app.settings.external_url,
+        &call.params,
+        page,
+        page.cut(none),
+    ))
 }
 
 /// A project in short or in full.

@@ -4,7 +4,7 @@ use app::App;
 use app::users::{self, NewAccount, Wanted};
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use model::{User, UserId};
 use wire::user::CurrentUser;
@@ -19,6 +19,8 @@ pub(crate) fn routes() -> Router<App> {
         .route("/user", get(current))
         .route("/users", get(list).post(create))
         .route("/users/{id}", get(show).delete(remove))
+        .route("/users/{id}/block", post(block))
+        .route("/users/{id}/unblock", post(unblock))
 }
 
 async fn current(State(app): State<App>, call: Call<UserScope>) -> ApiResult<Json<CurrentUser>> {
@@ -75,6 +77,16 @@ async fn create(State(app): State<App>, call: Call) -> ApiResult<Created<Current
 async fn remove(State(app): State<App>, call: Call) -> ApiResult<NoContent> {
     users::delete(&app, &call.caller, UserId(call.id("id")?)).await?;
     Ok(NoContent)
+}
+
+async fn block(State(app): State<App>, call: Call) -> ApiResult<Created<bool>> {
+    users::set_blocked(&app, &call.caller, UserId(call.id("id")?), true).await?;
+    Ok(Created(true))
+}
+
+async fn unblock(State(app): State<App>, call: Call) -> ApiResult<Created<bool>> {
+    users::set_blocked(&app, &call.caller, UserId(call.id("id")?), false).await?;
+    Ok(Created(true))
 }
 
 /// Administrators see more of each user.

@@ -3,8 +3,9 @@
 use axum::body::Body;
 use axum::http::Request;
 use model::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 use store::ops;
+use tower::ServiceExt as _;
 
 use super::{Api, ROOT};
 use crate::fixture::TOKEN;
@@ -142,12 +143,75 @@ async fn administrators_may_act_as_somebody() {
 async fn blocked_users_are_turned_away() {
     let api = Api::start().await;
     let id = api.server.ada.id;
-    let blocked = move |tx: &mut dyn store::Tx| ops::users::set_state(tx, id, model::UserState::Blocked);
-    api.server.app.store.write(blocked).await.unwrap();
+    assert_eq!(
+        api.ada(&format!("POST /users/{id}/block"), Value::Null).await.status,
+        403
+    );
+    assert_eq!(
+        api.root(&format!("POST /users/{id}/block"), Value::Null).await.shown(),
+        "201 true"
+    );
     assert_eq!(
         api.ada("GET /user", Value::Null).await.shown(),
         r#"403 {"message":"403 Forbidden - Your account has been blocked."}"#
     );
+    api.root(&format!("POST /users/{id}/unblock"), Value::Null)
+        .await
+        .json(201);
+    assert_eq!(api.ada("GET /user", Value::Null).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_job_token_reads_its_own_project_and_no_other() {
+    let api = Api::start().await;
+    let actions = json!([{"action": "create", "file_path": ".gitlab-ci.yml", "content": crate::fixture::CONFIG}]);
+    let body = json!({"branch": "main", "commit_message": "m", "actions": actions});
+    api.ada("POST /projects/1/repository/commits", body).await.json(201);
+    let (_, token) = api.server.run_a_job().await;
+    let ada = api.server.ada.clone();
+    let other = api.server.project(&ada, "other").await;
+    let line = |id: i64| format!("GET /projects/{id}/repository/branches");
+    let own = line(api.server.project.id.0);
+    assert!(with(&api, &own, &[("job-token", &token)]).await.is_empty());
+    assert!(with(&api, &format!("{own}?job_token={token}"), &[]).await.is_empty());
+    assert!(
+        with(&api, &own, &[("authorization", &format!("Bearer {token}"))])
+            .await
+            .is_empty()
+    );
+    assert_eq!(
+        with(&api, &line(other.id.0), &[("job-token", &token)]).await,
+        r#"403 {"message":"403 Forbidden - Authentication by CI/CD job token not allowed from tool to other."}"#
+    );
+    let hidden = r#"404 {"message":"404 Project Not Found"}"#;
+    assert_eq!(
+        with(&api, "GET /projects/1", &[("job-token", &token)]).await,
+        hidden,
+        "an endpoint that takes none"
+    );
+    let forged = token.replace(|c: char| c.is_ascii_lowercase(), "x");
+    assert!(with(&api, &own, &[("job-token", &forged)]).await.starts_with("401"));
+}
+
+#[tokio::test]
+async fn large_answers_are_compressed_for_those_who_ask() {
+    let api = Api::start().await;
+    let text = "0123456789".repeat(2000);
+    let body = json!({"branch": "main", "commit_message": "m", "content": text});
+    api.ada("POST /projects/1/repository/files/big", body).await.json(201);
+    let get = |path: &str| {
+        let request = Request::get(format!("/api/v4{path}")).header("private-token", TOKEN);
+        request.header("accept-encoding", "gzip").body(Body::empty()).unwrap()
+    };
+    let answer = api
+        .router
+        .clone()
+        .oneshot(get("/projects/1/repository/files/big?ref=main"))
+        .await
+        .unwrap();
+    assert_eq!(answer.headers()["content-encoding"], "gzip");
+    let answer = api.router.clone().oneshot(get("/user")).await.unwrap();
+    assert!(!answer.headers().contains_key("content-encoding"));
 }
 
 #[tokio::test]
