@@ -164,10 +164,12 @@ impl Shell<'_> {
         let (stop, mut stopped) = watch::channel(Stop::No);
         let log = self.log;
         let mut cause = None;
+        let mut last_byte = b'\n';
         let result = {
-            let running = self
-                .keeper
-                .run(run, &mut stopped, |bytes| log.write(program.source, bytes));
+            let running = self.keeper.run(run, &mut stopped, |bytes| {
+                last_byte = bytes.last().copied().unwrap_or(last_byte);
+                log.write(program.source, bytes);
+            });
             tokio::pin!(running);
             loop {
                 tokio::select! {
@@ -184,6 +186,10 @@ impl Shell<'_> {
                 }
             }
         };
+        if last_byte != b'\n' {
+            // A marker or the next title on the same line would wipe it out.
+            log.write(program.source, b"\n");
+        }
         let ended = match result {
             Ok((exit, protection)) => {
                 self.protection = Some(protection);

@@ -187,7 +187,14 @@ impl Fake {
 
 impl Drop for Fake {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.folder);
+        drop(self.runner.take());
+        // The runner may be cleaning up after its last job in the same folder.
+        for _ in 0..1000 {
+            if std::fs::remove_dir_all(&self.folder).is_ok() || !self.folder.exists() {
+                return;
+            }
+            std::thread::yield_now();
+        }
     }
 }
 
