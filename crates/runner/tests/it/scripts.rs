@@ -231,3 +231,9 @@ async fn jobs_of_one_slot_follow_each_other_and_slots_work_side_by_side() {
         fake.ended(id).await.succeeded().says(&format!("\nnumber {number}\n"));
     }
 }
+
+#[tokio::test]
+async fn an_unfinished_line_is_ended_before_the_next_section() {
+    let ended = Fake::start().await.run(job(&["printf unfinished"])).await;
+    ended.succeeded().says("\nunfinished\nsection_end:");
+}
