@@ -15,6 +15,7 @@ use crate::caller::{Caller, JobCaller};
 use crate::error::Error;
 use crate::keys::JOB_TOKEN_PREFIX;
 use crate::lookup::{self, ProjectKey};
+use crate::runners::report::is_with_runner;
 
 /// Scopes of an access token that let it read; `api` always does.
 const READ_SCOPES: &str = "read_repository write_repository";
@@ -165,7 +166,8 @@ async fn job_caller(app: &App, token: String) -> Result<Caller, Denied> {
             Ok::<_, StoreError>(user.map(|user| JobCaller { user, job }))
         })
         .await?;
-    let caller = found.filter(|caller| caller.job.status.is_executing() && caller.user.is_active());
+    // A runner may clone while the server still writes down that it has taken the job.
+    let caller = found.filter(|caller| is_with_runner(&caller.job) && caller.user.is_active());
     caller.map(|caller| Caller::Job(Box::new(caller))).ok_or(Denied::Login)
 }
 

@@ -13,6 +13,7 @@ use app::{App, Keys, setup};
 use runner::JobUser;
 use store::{Options, Store};
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tracing::info;
 
@@ -28,12 +29,14 @@ const RUNNER_GRACE: Duration = Duration::from_secs(5);
 
 /// Serves until SIGINT or SIGTERM.
 pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
+    // Before anything else: a signal that comes while the server starts stops it in order too.
+    let mut stop = StopSignal::listen()?;
     let server = Server::start(config).await?;
     if let Some(made) = &server.first_start {
         print_first_start(&server, made);
     }
     info!("serving {} at {}", server.url(), server.address);
-    stop_signal().await?;
+    stop.received().await;
     info!("stopping");
     server.stop().await;
     Ok(())
@@ -198,14 +201,32 @@ fn print_first_start(server: &Server, made: &setup::FirstStart) {
     println!("They are shown this once. Address: {}", server.url());
 }
 
-/// Waits for SIGINT or SIGTERM.
-pub(crate) async fn stop_signal() -> anyhow::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// SIGINT and SIGTERM, caught from the moment of [`StopSignal::listen`] on.
+pub(crate) struct StopSignal {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignal {
+    /// Starts catching the signals; until then they end the process at once.
+    pub(crate) fn listen() -> std::io::Result<StopSignal> {
+        Ok(StopSignal {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
     }
+
+    /// Returns when one of them has arrived since [`StopSignal::listen`] or the last call.
+    pub(crate) async fn received(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Waits for SIGINT or SIGTERM from now on.
+pub(crate) async fn stop_signal() -> anyhow::Result<()> {
+    StopSignal::listen()?.received().await;
     Ok(())
 }

@@ -65,17 +65,28 @@ impl ScriptedRunner {
     #[must_use]
     #[track_caller]
     pub fn take(&self) -> RunnerJob {
+        let job = self.hand_out();
+        job.accept();
+        job
+    }
+
+    /// Asks until there is a job and returns it; the server waits for [`RunnerJob::accept`] now.
+    ///
+    /// # Panics
+    ///
+    /// When there is none within a minute.
+    #[must_use]
+    #[track_caller]
+    pub fn hand_out(&self) -> RunnerJob {
         let answer = eventually("a job for the runner", || {
             let answer = self.request();
             (answer.status == 201).then_some(answer)
         });
-        let job = RunnerJob {
+        RunnerJob {
             client: self.client.clone(),
             payload: answer.json(),
             written: 0,
-        };
-        drop(job.update(&json!({ "state": "running", "output": {} })).expect(200));
-        job
+        }
     }
 }
 
@@ -111,6 +122,12 @@ impl RunnerJob {
     pub fn variable(&self, key: &str) -> Option<&str> {
         let variables = self.payload["variables"].as_array()?;
         variables.iter().rev().find(|variable| variable["key"] == key)?["value"].as_str()
+    }
+
+    /// Tells the server that the runner has the job.
+    #[track_caller]
+    pub fn accept(&self) {
+        drop(self.update(&json!({ "state": "running", "output": {} })).expect(200));
     }
 
     /// Appends to the log and returns the answer.

@@ -1,0 +1,56 @@
+//! What README says about the program is true of the binary.
+
+use std::path::Path;
+use std::process::Command;
+
+fn help(arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_tripline"))
+        .args(arguments)
+        .arg("--help")
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn readme() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
+    std::fs::read_to_string(path).unwrap()
+}
+
+#[test]
+fn every_command_of_the_readme_exists() {
+    let readme = readme();
+    let commands = readme
+        .lines()
+        .filter_map(|line| {
+            line.split_once("release -- ")
+                .or_else(|| line.split_once("release/tripline "))
+        })
+        .map(|(_, rest)| rest.split_whitespace().next().unwrap());
+    let mut count = 0;
+    for command in commands {
+        help(&[command]);
+        count += 1;
+    }
+    assert!(count >= 2, "README has no commands any more");
+}
+
+#[test]
+fn every_setting_of_the_readme_is_in_the_help_of_serve() {
+    let (help, readme) = (help(&["serve"]), readme());
+    let rows = readme.lines().filter(|line| line.starts_with("| `--"));
+    let mut count = 0;
+    for word in rows
+        .flat_map(|row| row.split('`').skip(1).step_by(2))
+        .filter(|word| word.starts_with("--") || word.starts_with("TRIPLINE_"))
+    {
+        assert!(help.contains(word), "`tripline serve --help` does not name `{word}`");
+        count += 1;
+    }
+    assert!(count >= 8, "README has no table of settings any more");
+}

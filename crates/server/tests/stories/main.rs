@@ -1,0 +1,47 @@
+//! Stories: the real binary over real HTTP, with the real `git` and real clients, on both databases.
+//!
+//! What a story shows cannot be shown lower down: that the parts fit together. Cases of one part belong
+//! into the tests of its crate.
+
+mod choices;
+mod clients;
+mod crashes;
+mod documents;
+mod malformed;
+mod own_pipeline;
+mod pushes;
+mod refusals;
+mod runners;
+mod triggers;
+
+use testkit::{Database, ServerOptions, TestServer};
+
+/// Starts a server whose embedded runner runs `runner_concurrency` jobs at a time.
+fn server(database: Database, runner_concurrency: usize) -> TestServer {
+    TestServer::start(ServerOptions {
+        binary: env!("CARGO_BIN_EXE_tripline").into(),
+        database,
+        runner_concurrency,
+    })
+}
+
+/// Declares a story as two tests, one for each database. The story gets a server of its own.
+macro_rules! story {
+    ($(#[$meta:meta])* fn $name:ident($server:ident: &mut TestServer, runners: $runners:literal) $body:block) => {
+        $(#[$meta])*
+        fn $name($server: &mut testkit::TestServer) $body
+
+        mod $name {
+            #[test]
+            fn on_sqlite() {
+                super::$name(&mut crate::server(testkit::Database::Sqlite, $runners));
+            }
+
+            #[test]
+            fn on_postgres() {
+                super::$name(&mut crate::server(testkit::Database::Postgres, $runners));
+            }
+        }
+    };
+}
+pub(crate) use story;
