@@ -25,12 +25,9 @@ fn server(database: Database, runner_concurrency: usize) -> TestServer {
     })
 }
 
-/// Declares a story as two tests, one for each database. The story gets a server of its own.
+/// Makes two tests of a story, one for each database. Each gets a server of its own.
 macro_rules! story {
-    ($(#[$meta:meta])* fn $name:ident($server:ident: &mut TestServer, runners: $runners:literal) $body:block) => {
-        $(#[$meta])*
-        fn $name($server: &mut testkit::TestServer) $body
-
+    ($name:ident, runners: $runners:literal) => {
         mod $name {
             #[test]
             fn on_sqlite() {
