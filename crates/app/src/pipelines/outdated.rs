@@ -8,15 +8,27 @@ use crate::App;
 use crate::error::Result;
 use crate::jobs::settle;
 
+/// Whether a new pipeline may make older ones superfluous: only the first one of its commit can.
+///
+/// The later ones need not look again, which keeps a burst of triggers from looking at each other.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn may_outdate(tx: &mut dyn Tx, project: &Project, newer: &Pipeline) -> Result<bool, StoreError> {
+    if !project.settings.auto_cancel_pending || newer.source == Source::ParentPipeline {
+        return Ok(false);
+    }
+    let previous = ops::pipelines::previous_sha(tx, newer)?;
+    Ok(previous.is_some_and(|previous| previous != newer.sha))
+}
+
 /// Cancels older pipelines of the ref, or their interruptible jobs, as their own settings say.
 ///
 /// # Errors
 ///
 /// Only what is wrong with the server.
 pub async fn cancel_outdated(app: &App, project: &Project, newer: &Pipeline) -> Result<()> {
-    if !project.settings.auto_cancel_pending || newer.source == Source::ParentPipeline {
-        return Ok(());
-    }
     let looked = newer.clone();
     let candidates = app.store.read(move |tx| candidates(tx, &looked)).await?;
     if candidates.is_empty() {
@@ -33,13 +45,8 @@ pub async fn cancel_outdated(app: &App, project: &Project, newer: &Pipeline) -> 
     Ok(())
 }
 
-/// Pipelines of the ref that have not ended and are of another commit; none when this is not the first one of its
-/// commit, because then the first one has looked already. That keeps a burst of triggers from looking at each other.
+/// Pipelines of the ref that have not ended and are of another commit.
 fn candidates(tx: &mut dyn Tx, newer: &Pipeline) -> Result<Vec<Pipeline>, StoreError> {
-    let previous = ops::pipelines::previous_on_ref(tx, newer.project_id, &newer.git_ref, newer.iid)?;
-    if previous.is_none_or(|previous| previous.sha == newer.sha) {
-        return Ok(Vec::new());
-    }
     let mut alive = ops::pipelines::alive_on_ref(tx, newer.project_id, &newer.git_ref, newer.iid)?;
     alive.retain(|older| older.sha != newer.sha);
     let surplus = alive.len().saturating_sub(MAX_CANDIDATES);

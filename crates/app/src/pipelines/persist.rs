@@ -46,12 +46,16 @@ pub(super) async fn store(app: &App, request: Arc<NewPipeline>, prepared: Prepar
         }
     }
     let row = Arc::new(row);
-    let (pipeline, ids) = row.write(app).await?;
+    let Written {
+        pipeline,
+        definitions,
+        outdates,
+    } = row.write(app).await?;
     if let Some(jobs) = &row.jobs {
         jobs.form
-            .remember_definitions(jobs.plan.jobs.iter().map(|job| &job.definition).zip(ids));
+            .remember_definitions(jobs.plan.jobs.iter().map(|job| &job.definition).zip(definitions));
     }
-    let pipeline = after(app, &row, pipeline).await;
+    let pipeline = after(app, &row, pipeline, outdates).await;
     Ok(Created {
         pipeline,
         project: row.request.project.clone(),
@@ -63,16 +67,15 @@ pub(super) async fn store(app: &App, request: Arc<NewPipeline>, prepared: Prepar
 /// Does what a new pipeline sets off; returns it as it is then.
 ///
 /// It is stored and will be answered whatever happens here: what fails is logged, and found again by the sweep.
-async fn after(app: &App, row: &Row, pipeline: Pipeline) -> Pipeline {
+async fn after(app: &App, row: &Row, pipeline: Pipeline, outdates: bool) -> Pipeline {
     let log = |error: &Error| {
         tracing::error!(pipeline.id = %pipeline.id, error = error as &dyn std::error::Error,
             "could not look after new pipeline {}", pipeline.id);
     };
-    // A pipeline without jobs (skipped by its commit message) makes nothing superfluous.
     let Some(jobs) = &row.jobs else {
         return pipeline;
     };
-    if let Err(error) = outdated::cancel_outdated(app, &row.request.project, &pipeline).await {
+    if outdates && let Err(error) = outdated::cancel_outdated(app, &row.request.project, &pipeline).await {
         log(&error);
     }
     if !jobs.set_off_more() {
@@ -105,7 +108,16 @@ pub(super) async fn store_failed(
     row.finished_at = Some(row.now);
     row.failure_reason = Some(reason);
     row.yaml_errors = (reason == PipelineFailureReason::ConfigError).then_some(message);
-    Ok(Arc::new(row).write(app).await?.0)
+    Ok(Arc::new(row).write(app).await?.pipeline)
+}
+
+/// What was written.
+struct Written {
+    pipeline: Pipeline,
+    /// Ids of the jobs' definitions, in the order of the plan.
+    definitions: Vec<DefinitionId>,
+    /// Whether it may make older pipelines superfluous.
+    outdates: bool,
 }
 
 /// A pipeline as it will be stored.
@@ -142,23 +154,32 @@ impl Row {
         })
     }
 
-    /// Writes everything; returns the pipeline and the ids of the jobs' definitions, in the order of the plan.
-    async fn write(self: &Arc<Self>, app: &App) -> Result<(Pipeline, Vec<DefinitionId>)> {
+    /// Writes everything.
+    async fn write(self: &Arc<Self>, app: &App) -> Result<Written> {
         let this = Arc::clone(self);
         Ok(app.store.write(move |tx| this.insert(tx)).await?)
     }
 
-    fn insert(&self, tx: &mut dyn Tx) -> Result<(Pipeline, Vec<DefinitionId>), StoreError> {
+    fn insert(&self, tx: &mut dyn Tx) -> Result<Written, StoreError> {
         let pipeline = self.insert_pipeline(tx)?;
         if let Some((token, _)) = &self.request.trigger {
             ops::trigger_tokens::touch(tx, *token, self.now)?;
         }
         let Some(jobs) = &self.jobs else {
-            return Ok((pipeline, Vec::new()));
+            // A pipeline without jobs (skipped by its commit message) makes nothing superfluous.
+            return Ok(Written {
+                pipeline,
+                definitions: Vec::new(),
+                outdates: false,
+            });
         };
         let definitions = jobs.definition_ids(tx)?;
         ops::jobs::insert_all(tx, &jobs.rows(&pipeline, &definitions))?;
-        Ok((pipeline, definitions))
+        Ok(Written {
+            outdates: outdated::may_outdate(tx, &self.request.project, &pipeline)?,
+            pipeline,
+            definitions,
+        })
     }
 
     fn insert_pipeline(&self, tx: &mut dyn Tx) -> Result<Pipeline, StoreError> {

@@ -26,8 +26,11 @@ const INBOX: usize = 1024;
 /// Time between two looks at the queue without a wake-up.
 const POLL: Duration = Duration::from_secs(5);
 
-/// Pending jobs looked at in one query.
+/// Most pending jobs looked at in one query.
 const PAGE: i64 = 500;
+
+/// Least number of them: most runners fit the first jobs of the queue.
+const FIRST_PAGE: i64 = 32;
 
 /// Pages looked at for one round: how far runners see past jobs that none of them fits.
 const PAGES: usize = 20;
@@ -266,7 +269,7 @@ fn look(tx: &mut dyn Tx, askers: &[Asker]) -> Result<Look> {
     }
     for (scope, members) in by_scope(askers) {
         let mut found = false;
-        pages(tx, scope, ops::queue::peek, |tx, page, projects| {
+        pages(tx, scope, members.len(), ops::queue::peek, |tx, page, projects| {
             let runners: Vec<&Runner> = members.iter().map(|member| &askers[*member].runner).collect();
             let running = running(tx, scope)?;
             found |= !assign(&runners, &queued(page, projects).1, &running).is_empty();
@@ -283,7 +286,7 @@ fn look(tx: &mut dyn Tx, askers: &[Asker]) -> Result<Look> {
 fn claim(tx: &mut dyn Tx, askers: &[Asker], now: Timestamp) -> Result<Vec<Option<Job>>> {
     let mut answers: Vec<Option<Job>> = vec![None; askers.len()];
     for (scope, mut open) in by_scope(askers) {
-        pages(tx, scope, ops::queue::candidates, |tx, page, projects| {
+        pages(tx, scope, open.len(), ops::queue::candidates, |tx, page, projects| {
             let runners: Vec<&Runner> = open.iter().map(|member| &askers[*member].runner).collect();
             let running = running(tx, scope)?;
             let (jobs, queue) = queued(page, projects);
@@ -347,17 +350,19 @@ fn by_scope(askers: &[Asker]) -> Vec<(RunnerScope, Vec<usize>)> {
 
 type List = fn(&mut dyn Tx, RunnerScope, model::JobId, i64) -> Result<Vec<Candidate>, store::StoreError>;
 
-/// Calls `each` with page after page of the queue until it has enough.
+/// Calls `each` with page after page of the queue, small ones first, until it has enough.
 fn pages(
     tx: &mut dyn Tx,
     scope: RunnerScope,
+    askers: usize,
     list: List,
     mut each: impl FnMut(&mut dyn Tx, &[Candidate], &HashMap<ProjectId, ProjectFacts>) -> Result<bool>,
 ) -> Result<()> {
     let mut after = model::JobId(0);
     let mut projects = HashMap::new();
+    let mut limit = i64::try_from(askers).unwrap_or(PAGE).clamp(FIRST_PAGE, PAGE);
     for _ in 0..PAGES {
-        let page = list(tx, scope, after, PAGE)?;
+        let page = list(tx, scope, after, limit)?;
         let Some(last) = page.last() else { return Ok(()) };
         after = last.id;
         let new: Vec<ProjectId> = page
@@ -366,7 +371,8 @@ fn pages(
             .filter(|id| !projects.contains_key(id))
             .collect();
         projects.extend(suitable::projects(tx, &new)?);
-        let is_last = i64::try_from(page.len()).unwrap_or(PAGE) < PAGE;
+        let is_last = i64::try_from(page.len()).unwrap_or(PAGE) < limit;
+        limit = PAGE;
         if each(tx, &page, &projects)? || is_last {
             return Ok(());
         }

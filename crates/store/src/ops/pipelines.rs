@@ -60,8 +60,8 @@ statements! {
     ALIVE = concat!("SELECT ", columns!(), " FROM pipelines WHERE ", alive!(), " AND id > ?1 ORDER BY id LIMIT ?2");
     ALIVE_ON_REF = concat!("SELECT ", columns!(), " FROM pipelines WHERE project_id = ?1 AND ref_name = ?2 AND is_tag = ?3 AND ", alive!(),
         " AND iid < ?4 ORDER BY iid");
-    PREVIOUS_ON_REF = concat!("SELECT ", columns!(), " FROM pipelines WHERE project_id = ?1 AND ref_name = ?2 AND is_tag = ?3 AND iid < ?4 \
-        AND source <> 'parent_pipeline' ORDER BY iid DESC LIMIT 1");
+    PREVIOUS_SHA = "SELECT sha FROM pipelines WHERE project_id = ?1 AND ref_name = ?2 AND is_tag = ?3 AND iid < ?4 \
+        AND source <> 'parent_pipeline' ORDER BY iid DESC LIMIT 1";
     ALIVE_JOBS = concat!("SELECT COUNT(*) FROM jobs WHERE NOT retried AND pipeline_id IN (SELECT id FROM pipelines WHERE project_id = ?1 AND ", alive!(), ")");
     DOWNSTREAM = concat!("SELECT ", columns!(), " FROM pipelines WHERE upstream_pipeline_id = ?1 ORDER BY id");
     DOWNSTREAM_OF_JOBS = concat!("SELECT ", columns!(), " FROM pipelines WHERE upstream_pipeline_id = ?1 AND upstream_job_id = ANY(?2) ORDER BY id");
@@ -198,21 +198,17 @@ pub fn alive_on_ref(
     )
 }
 
-/// Returns the newest pipeline of a ref that is older than `before`, child pipelines left out.
+/// Returns the commit of the pipeline before this one on its ref, child pipelines left out.
 ///
 /// # Errors
 ///
 /// What the database said.
-pub fn previous_on_ref(
-    tx: &mut dyn Tx,
-    project: ProjectId,
-    git_ref: &GitRef,
-    before: PipelineIid,
-) -> Result<Option<Pipeline>, StoreError> {
+pub fn previous_sha(tx: &mut dyn Tx, pipeline: &Pipeline) -> Result<Option<Sha>, StoreError> {
+    let git_ref = &pipeline.git_ref;
     tx.optional(
-        &PREVIOUS_ON_REF,
-        params![project, &git_ref.name, git_ref.is_tag, before],
-        read,
+        &PREVIOUS_SHA,
+        params![pipeline.project_id, &git_ref.name, git_ref.is_tag, pipeline.iid],
+        column,
     )
 }
 
