@@ -5,6 +5,7 @@
 
 mod choices;
 mod clients;
+mod commands;
 mod crashes;
 mod documents;
 mod malformed;
