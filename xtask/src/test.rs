@@ -15,6 +15,7 @@ const PYTHON: &str = "TRIPLINE_TEST_PYTHON";
 /// Runs the tests; arguments, when given, replace the selection of all tests (`-p store`, `-p compile rules`).
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     services::require_git()?;
+    services::ensure_curl()?;
     let python = python::ensure()?;
     let test = selection(arguments).env(PYTHON, python);
     if let Some(url) = std::env::var_os(POSTGRES_URL) {

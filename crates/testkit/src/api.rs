@@ -80,6 +80,23 @@ impl Api {
         project
     }
 
+    /// Returns a project that is there, with an empty work tree.
+    ///
+    /// # Panics
+    ///
+    /// When there is none of this path.
+    #[must_use]
+    #[track_caller]
+    pub fn existing_project(&self, path: &str) -> Project {
+        let found = self.get(&format!("/projects/{}", encode_segment(path)));
+        Project {
+            api: self.clone(),
+            id: number(&found["id"]),
+            path: path.to_owned(),
+            repository: Repository::of(&[]),
+        }
+    }
+
     /// Creates a project whose files are committed but not pushed.
     #[must_use]
     #[track_caller]

@@ -18,7 +18,7 @@ pub use api::{Api, Project};
 pub use database::{Database, TestDatabase};
 pub use encoding::{Form, encode_segment};
 pub use http::{Client, Request, Response};
-pub use repository::Repository;
+pub use repository::{Repository, git_environment};
 pub use runner::{RunnerJob, ScriptedRunner};
 pub use server::{ServerOptions, TestServer};
 pub use temp::TempDir;

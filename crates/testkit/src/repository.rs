@@ -80,14 +80,22 @@ pub(crate) fn git(dir: &Path, arguments: &[&str]) -> Output {
     for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"] {
         command.env_remove(name);
     }
-    command
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .env("GIT_CONFIG_NOSYSTEM", "1")
-        .env("GIT_TERMINAL_PROMPT", "0")
-        .envs(["GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"].map(|name| (name, "Ada Example")))
-        .envs(["GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"].map(|name| (name, "ada@example.com")))
-        .stdin(std::process::Stdio::null());
+    command.envs(git_environment()).stdin(std::process::Stdio::null());
     command
         .output()
         .unwrap_or_else(|error| panic!("cannot start git: {error}"))
+}
+
+/// Returns the variables that give git an author and nothing of this machine's configuration.
+#[must_use]
+pub fn git_environment() -> [(&'static str, &'static str); 7] {
+    [
+        ("GIT_CONFIG_GLOBAL", "/dev/null"),
+        ("GIT_CONFIG_NOSYSTEM", "1"),
+        ("GIT_TERMINAL_PROMPT", "0"),
+        ("GIT_AUTHOR_NAME", "Ada Example"),
+        ("GIT_COMMITTER_NAME", "Ada Example"),
+        ("GIT_AUTHOR_EMAIL", "ada@example.com"),
+        ("GIT_COMMITTER_EMAIL", "ada@example.com"),
+    ]
 }

@@ -1,4 +1,4 @@
-//! What tests need beside cargo: a `PostgreSQL` server, a Python with client libraries, git.
+//! What tests need beside cargo: a `PostgreSQL` server, a Python with client libraries, curl, git.
 //!
 //! On Debian missing packages are installed when we may do so; otherwise the error is the command to run.
 
@@ -19,6 +19,18 @@ pub(crate) fn require_git() -> Result<()> {
     } else {
         Err("`git` is needed to build and test and was not found".to_owned())
     }
+}
+
+/// Installs curl if it is missing: README's examples are tested with it.
+///
+/// # Errors
+///
+/// When it is missing and cannot be installed.
+pub(crate) fn ensure_curl() -> Result<()> {
+    if process::program("curl").args(["--version"]).succeeds() {
+        return Ok(());
+    }
+    debian::install("the tests of README's examples need curl", &["curl"])
 }
 
 /// Whether we are the administrator of this machine.

@@ -3,6 +3,10 @@
 use std::path::Path;
 use std::process::Command;
 
+use testkit::{TempDir, TestServer};
+
+use crate::story;
+
 fn help(arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_tripline"))
         .args(arguments)
@@ -53,4 +57,35 @@ fn every_setting_of_the_readme_is_in_the_help_of_serve() {
         count += 1;
     }
     assert!(count >= 8, "README has no table of settings any more");
+}
+
+story!(the_quick_start_of_the_readme_can_be_pasted_into_a_shell, runners: 1);
+
+fn the_quick_start_of_the_readme_can_be_pasted_into_a_shell(server: &mut TestServer) {
+    let readme = readme();
+    let (_, rest) = readme
+        .split_once("```sh\napi=")
+        .expect("README has the block that starts with `api=`");
+    let (block, _) = rest.split_once("```").expect("the block ends");
+    let host = server.url().trim_start_matches("http://").to_owned();
+    let script = format!("set -euo pipefail\napi={}", block.replace("127.0.0.1:8080", &host));
+    let dir = TempDir::new();
+    let output = Command::new("bash")
+        .args(["-c", &script])
+        .current_dir(dir.path())
+        .env("TRIPLINE_ROOT_TOKEN", server.root_token())
+        .envs(testkit::git_environment())
+        .output()
+        .unwrap();
+    let said = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(output.status.success(), "{said}");
+
+    let project = server.api().existing_project("root/hello");
+    let pipeline = project.finished(&project.get("/pipelines?source=trigger")[0]);
+    let log = project.log(&pipeline, "greet");
+    assert!(log.contains("Hello, world"), "{log}");
 }
