@@ -1,4 +1,5 @@
 -- The schema of the main job. Times are microseconds since 1970 UTC, JSON is text.
+-- Conditions of partial indexes do without IN: SQLite builds a table of its list for every row that is written.
 -- Foreign keys stand only where the child's column is indexed: deleting a parent must not scan.
 
 CREATE TABLE settings (
@@ -175,13 +176,18 @@ CREATE TABLE pipelines (
 );
 -- Within a project iid and id have the same order (the counter is locked when the id is given), so lists go by iid.
 CREATE UNIQUE INDEX pipelines_iid ON pipelines (project_id, iid);
+-- What lists show unless child pipelines are asked for; counting reads nothing else.
+CREATE INDEX pipelines_listed ON pipelines (project_id, iid) WHERE source <> 'parent_pipeline';
 CREATE INDEX pipelines_status ON pipelines (project_id, status, iid);
 CREATE INDEX pipelines_ref ON pipelines (project_id, ref_name, iid);
 CREATE INDEX pipelines_sha ON pipelines (project_id, sha, iid);
 CREATE INDEX pipelines_source ON pipelines (project_id, source, iid);
+CREATE INDEX pipelines_user ON pipelines (project_id, user_id, iid);
+CREATE INDEX pipelines_updated ON pipelines (project_id, updated_at, iid);
+CREATE INDEX pipelines_name ON pipelines (project_id, name, iid) WHERE name IS NOT NULL;
+CREATE INDEX pipelines_broken ON pipelines (project_id, iid) WHERE yaml_errors IS NOT NULL;
 CREATE INDEX pipelines_alive ON pipelines (project_id, ref_name, iid)
-    WHERE status IN ('created', 'waiting_for_resource', 'preparing', 'waiting_for_callback', 'pending', 'running',
-        'canceling', 'manual', 'scheduled');
+    WHERE status <> 'success' AND status <> 'failed' AND status <> 'canceled' AND status <> 'skipped';
 CREATE INDEX pipelines_upstream ON pipelines (upstream_pipeline_id) WHERE upstream_pipeline_id IS NOT NULL;
 
 -- What the caller gave, apart because lists do not need it. The variables are sealed as one value.
@@ -233,10 +239,12 @@ CREATE TABLE jobs (
 );
 CREATE INDEX jobs_pipeline ON jobs (pipeline_id, id);
 CREATE INDEX jobs_project ON jobs (project_id, id);
--- The queue and the few jobs that something watches; finished jobs are in none of these.
+-- The queue, and the jobs that something watches or asks for by status; those that went well are in none of these.
 CREATE INDEX jobs_pending ON jobs (id) WHERE status = 'pending';
 CREATE INDEX jobs_executing ON jobs (project_id) WHERE status IN ('running', 'canceling');
 CREATE INDEX jobs_scheduled ON jobs (scheduled_at) WHERE status = 'scheduled';
+CREATE INDEX jobs_unfinished ON jobs (project_id, status, id) WHERE status <> 'success' AND status <> 'failed' AND status <> 'canceled' AND status <> 'skipped';
+CREATE INDEX jobs_unlucky ON jobs (project_id, status, id) WHERE (status = 'failed' OR status = 'canceled' OR status = 'skipped');
 CREATE INDEX jobs_resource ON jobs (project_id, resource_group, id) WHERE resource_group IS NOT NULL;
 CREATE INDEX jobs_runner ON jobs (runner_id, id) WHERE runner_id IS NOT NULL;
 
