@@ -205,8 +205,8 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// [`ServeError::Busy`], [`ServeError::Process`], [`ServeError::Failed`], and what reading the body gave when
-    /// that came before any answer.
+    /// [`ServeError::Busy`], [`ServeError::Process`], [`ServeError::Failed`], [`ServeError::BadRequest`] for a body
+    /// that git cannot read, and what reading the body gave when that came before any answer.
     pub async fn upload_pack<R>(
         &self,
         repo: &Repository,
@@ -221,7 +221,13 @@ impl Server {
             Git::start_reader(repo, protocol, Service::UploadPack.arguments()).map_err(ServeError::Process)?;
         let stdin = git.stdin.take();
         let pump = Box::pin(pump(body, stdin, self.limits.max_request));
-        Output::new(git, pump, permit, self.limits.deadline).begin().await
+        let output = Output::new(git, pump, permit, self.limits.deadline);
+        output.begin().await.map_err(|error| match error {
+            ServeError::Failed { errors } if errors.contains("protocol error") => {
+                ServeError::BadRequest("the body is not one of git's protocol")
+            }
+            other => other,
+        })
     }
 
     pub(crate) async fn permit(&self, semaphore: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, ServeError> {
