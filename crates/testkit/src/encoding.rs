@@ -63,6 +63,25 @@ pub fn encode_segment(text: &str) -> String {
     out
 }
 
+/// Returns `text` in base 64, for basic authentication.
+#[must_use]
+pub fn base64(text: &str) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::new();
+    for chunk in text.as_bytes().chunks(3) {
+        let bytes = [chunk[0], *chunk.get(1).unwrap_or(&0), *chunk.get(2).unwrap_or(&0)];
+        let bits = u32::from_be_bytes([0, bytes[0], bytes[1], bytes[2]]);
+        for place in 0..4 {
+            let digit = (bits >> (18 - 6 * place)) & 63;
+            out.push(match place <= chunk.len() {
+                true => char::from(ALPHABET[digit as usize]),
+                false => '=',
+            });
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,5 +99,18 @@ mod tests {
         assert!(content_type.ends_with(BOUNDARY));
         assert_eq!(body.matches("form-data; name=").count(), 2);
         assert!(body.ends_with(&format!("--{BOUNDARY}--\r\n")));
+    }
+
+    #[test]
+    fn base_64_is_padded_to_groups_of_four() {
+        for (text, expected) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+        ] {
+            assert_eq!(base64(text), expected);
+        }
     }
 }

@@ -16,7 +16,7 @@ mod wait;
 
 pub use api::{Api, Project};
 pub use database::{Database, TestDatabase};
-pub use encoding::{Form, encode_segment};
+pub use encoding::{Form, base64, encode_segment};
 pub use http::{Client, Request, Response};
 pub use repository::{Repository, git_environment};
 pub use runner::{RunnerJob, ScriptedRunner};

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -211,9 +212,23 @@ fn log_to(dir: &Path) -> File {
         .unwrap_or_else(|error| panic!("cannot write `{}`: {error}", path.display()))
 }
 
+/// Ports below those that the system hands to clients, so that no connection of a test sits on one
+/// while its server restarts.
+const PORTS: std::ops::Range<u32> = 20_000..32_000;
+
 /// Returns an address nobody listens on.
 fn free_address() -> SocketAddr {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .and_then(|listener| listener.local_addr())
-        .expect("there is a free port on 127.0.0.1")
+    static TRIED: AtomicU32 = AtomicU32::new(0);
+    let count = PORTS.end - PORTS.start;
+    // Test processes that run beside each other start at different places.
+    let start = std::process::id().wrapping_mul(97);
+    for _ in 0..count {
+        let place = start.wrapping_add(TRIED.fetch_add(1, Ordering::Relaxed)) % count;
+        let port = u16::try_from(PORTS.start + place).expect("the range is one of ports");
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        if TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
+    panic!("no free port on 127.0.0.1 in {PORTS:?}");
 }

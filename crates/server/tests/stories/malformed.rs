@@ -1,6 +1,6 @@
 //! Malformed input of every kind gets a 4xx, leaves nothing behind, and the server serves on.
 
-use testkit::{Form, Project, Request, TestServer};
+use testkit::{Form, Project, Request, TestServer, base64};
 
 use crate::story;
 
@@ -331,6 +331,149 @@ fn what_is_hardly_http_at_all(server: &mut TestServer) {
     let answer = String::from_utf8_lossy(&answer);
     assert!(answer.starts_with("HTTP/1.1 413"), "a body of 100 GB: {answer}");
     check_nothing_happened(server, &project);
+}
+
+story!(what_runners_and_git_send, runners: 0);
+
+fn what_runners_and_git_send(server: &mut TestServer) {
+    let project = server.api().project(&[(".gitlab-ci.yml", "job: {script: x}\n")]);
+    let job = server.api().runner().take();
+    let (http, id) = (server.http(), job.id());
+    let as_job = |method: &str, path: &str| {
+        http.request(method, &format!("/api/v4/jobs/{id}{path}"))
+            .header("JOB-TOKEN", job.token())
+    };
+    let text = "text/plain";
+    let rows = [
+        (
+            "a request for a job that is no JSON",
+            http.post("/api/v4/jobs/request").body(JSON, "{"),
+            [400, 403],
+        ),
+        (
+            "one that is a list",
+            http.post("/api/v4/jobs/request").body(JSON, "[]"),
+            [400, 403],
+        ),
+        (
+            "one without a token",
+            http.post("/api/v4/jobs/request").body(JSON, "{}"),
+            [400, 403],
+        ),
+        (
+            "one with a wrong token",
+            http.post("/api/v4/jobs/request").body(JSON, "{\"token\":\"glrt-x\"}"),
+            [400, 403],
+        ),
+        (
+            "a wrong runner verified",
+            http.post("/api/v4/runners/verify").body(JSON, "{\"token\":\"glrt-x\"}"),
+            [400, 403],
+        ),
+        (
+            "a log without a range",
+            as_job("PATCH", "/trace").body(text, "x"),
+            [400, 400],
+        ),
+        (
+            "a log with half a range",
+            as_job("PATCH", "/trace").header("Content-Range", "5").body(text, "x"),
+            [400, 416],
+        ),
+        (
+            "a log with letters for a range",
+            as_job("PATCH", "/trace").header("Content-Range", "a-b").body(text, "x"),
+            [400, 416],
+        ),
+        (
+            "a log with a hole",
+            as_job("PATCH", "/trace")
+                .header("Content-Range", "50-60")
+                .body(text, "x"),
+            [416, 416],
+        ),
+        (
+            "a log from the end of numbers",
+            as_job("PATCH", "/trace")
+                .header("Content-Range", "18446744073709551615-1")
+                .body(text, "x"),
+            [400, 416],
+        ),
+        (
+            "a log with a wrong token",
+            http.request("PATCH", &format!("/api/v4/jobs/{id}/trace"))
+                .header("JOB-TOKEN", "glcbt-1_1_00")
+                .header("Content-Range", "0-0")
+                .body(text, "x"),
+            [403, 403],
+        ),
+        (
+            "a state that is none",
+            as_job("PUT", "").body(JSON, "{\"state\":\"sleeping\"}"),
+            [400, 403],
+        ),
+        (
+            "a report that is no JSON",
+            as_job("PUT", "").body(JSON, "{\"state\":"),
+            [400, 400],
+        ),
+        (
+            "artifacts that are none",
+            as_job("POST", "/artifacts").body(FORM, "a=b"),
+            [400, 400],
+        ),
+        (
+            "artifacts that break off",
+            as_job("POST", "/artifacts").body(
+                "multipart/form-data; boundary=x",
+                "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.zip\"\r\n\r\nPK",
+            ),
+            [400, 400],
+        ),
+        (
+            "a service that git does not have",
+            http.get(&format!("/{}.git/info/refs?service=git-upload-archive", project.path)),
+            [403, 404],
+        ),
+        (
+            "the dumb protocol",
+            http.get(&format!("/{}.git/HEAD", project.path)),
+            [403, 404],
+        ),
+        (
+            "a repository above all others",
+            http.get("/..%2f..%2fetc/passwd.git/info/refs?service=git-upload-pack"),
+            [401, 404],
+        ),
+        (
+            "a repository with a NUL",
+            http.get("/root/a%00b.git/info/refs?service=git-upload-pack"),
+            [400, 404],
+        ),
+    ];
+    for (what, call, expected) in rows {
+        check(what, call, &[expected[0], expected[1], 401]);
+    }
+    let login = format!("Basic {}", base64(&format!("root:{}", server.root_token())));
+    for (service, body) in [
+        ("git-upload-pack", "zzzz"),
+        ("git-receive-pack", "0000"),
+        ("git-receive-pack", "ffffgarbage"),
+    ] {
+        let path = format!("/{}.git/{service}", project.path);
+        let call = http.post(&path).header("Authorization", &login);
+        let answer = call.body(&format!("application/x-{service}-request"), body).send();
+        assert!(
+            answer.status < 500,
+            "{service} {body}: {} {}",
+            answer.status,
+            answer.text()
+        );
+    }
+    job.succeed();
+    assert_eq!(project.finished(&project.get("/pipelines")[0])["status"], "success");
+    assert_eq!(server.http().get("/-/readiness").send().status, 200);
+    assert!(!server.log().contains("panicked"), "{}", server.log());
 }
 
 story!(configurations, runners: 0);
