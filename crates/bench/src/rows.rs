@@ -116,7 +116,7 @@ pub(crate) async fn prepare(store: &Store) -> Result<Place, StoreError> {
 pub(crate) async fn insert(store: &Store, place: &Place) -> Result<(), StoreError> {
     let place = place.clone();
     store
-        .write(move |tx| {
+        .write_for(place.0.project, move |tx| {
             let parts = &place.0;
             let now = now();
             let new = NewPipeline {

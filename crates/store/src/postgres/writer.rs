@@ -1,4 +1,4 @@
-//! A writer thread: takes what waits, gives each operation a savepoint, commits once, answers all.
+//! A writer thread: takes what waits, runs it in one transaction, commits once, answers all.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -101,6 +101,9 @@ impl Writer<'_> {
 
     /// Runs the group in one transaction; after an `Err` nothing of it is in the database, except perhaps
     /// after [`StoreError::CommitUnknown`].
+    ///
+    /// First without savepoints, each a question to the server and back, because operations rarely fail.
+    /// When one does, everything is rolled back and run again, each with a savepoint of its own.
     fn transaction(&mut self, link: &mut Link, group: &mut Group) -> Result<(), Failure> {
         let shared = group.len() > 1;
         control(
@@ -111,27 +114,30 @@ impl Writer<'_> {
                 "BEGIN; SET LOCAL lock_timeout = '10s'"
             },
         )?;
-        let mut kept = false;
-        for (index, operation) in group.iter_mut().enumerate() {
-            if shared {
-                control(link, if index == 0 { "SAVEPOINT operation" } else { NEXT })?;
+        for operation in &mut *group {
+            if run_one(link, &mut **operation, &mut self.wakes)? == Outcome::Undo {
+                self.wakes.clear();
+                control(link, "ROLLBACK")?;
+                return if shared { self.apart(link, group) } else { Ok(()) };
             }
+        }
+        self.commit(link)
+    }
+
+    /// Runs the group in one transaction, each operation in a savepoint.
+    fn apart(&mut self, link: &mut Link, group: &mut Group) -> Result<(), Failure> {
+        control(link, "BEGIN; SAVEPOINT operation")?;
+        for operation in group {
             let woken = self.wakes.len();
             match run_one(link, &mut **operation, &mut self.wakes)? {
-                Outcome::Keep => kept = true,
+                Outcome::Keep => control(link, "RELEASE SAVEPOINT operation; SAVEPOINT operation")?,
                 Outcome::Undo => {
                     self.wakes.truncate(woken);
-                    if shared {
-                        control(link, "ROLLBACK TO SAVEPOINT operation")?;
-                    }
+                    control(link, "ROLLBACK TO SAVEPOINT operation")?;
                 }
             }
         }
-        if kept {
-            self.commit(link)
-        } else {
-            control(link, "ROLLBACK")
-        }
+        self.commit(link)
     }
 
     /// Commits, and tells the other servers in the same message.
@@ -157,9 +163,6 @@ impl Writer<'_> {
         }
     }
 }
-
-/// Between two operations of a group.
-const NEXT: &str = "RELEASE SAVEPOINT operation; SAVEPOINT operation";
 
 /// Runs one operation; an `Err` ends the whole transaction.
 fn run_one(link: &mut Link, operation: &mut dyn Operation, wakes: &mut Vec<Wake>) -> Result<Outcome, Failure> {
