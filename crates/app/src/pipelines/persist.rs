@@ -157,7 +157,8 @@ impl Row {
     /// Writes everything.
     async fn write(self: &Arc<Self>, app: &App) -> Result<Written> {
         let this = Arc::clone(self);
-        Ok(app.store.write(move |tx| this.insert(tx)).await?)
+        let project = this.request.project.id;
+        Ok(app.store.write_for(project, move |tx| this.insert(tx)).await?)
     }
 
     fn insert(&self, tx: &mut dyn Tx) -> Result<Written, StoreError> {
