@@ -245,7 +245,8 @@ CREATE INDEX jobs_executing ON jobs (project_id) WHERE status IN ('running', 'ca
 CREATE INDEX jobs_scheduled ON jobs (scheduled_at) WHERE status = 'scheduled';
 CREATE INDEX jobs_unfinished ON jobs (project_id, status, id) WHERE status <> 'success' AND status <> 'failed' AND status <> 'canceled' AND status <> 'skipped';
 CREATE INDEX jobs_unlucky ON jobs (project_id, status, id) WHERE (status = 'failed' OR status = 'canceled' OR status = 'skipped');
-CREATE INDEX jobs_resource ON jobs (project_id, resource_group, id) WHERE resource_group IS NOT NULL;
+CREATE INDEX jobs_resource ON jobs (project_id, resource_group, id)
+    WHERE resource_group IS NOT NULL AND status <> 'success' AND status <> 'failed' AND status <> 'canceled' AND status <> 'skipped';
 CREATE INDEX jobs_runner ON jobs (runner_id, id) WHERE runner_id IS NOT NULL;
 
 -- Sealed variables of one job: those given when it was played, those its dotenv report set.

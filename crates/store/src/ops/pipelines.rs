@@ -34,13 +34,6 @@ macro_rules! columns {
 }
 pub(crate) use columns as pipeline_columns;
 
-/// Not ended: the condition of the index `pipelines_alive`, word for word.
-macro_rules! alive {
-    () => {
-        "status <> 'success' AND status <> 'failed' AND status <> 'canceled' AND status <> 'skipped'"
-    };
-}
-
 statements! {
     GIVEN = "SELECT variables, inputs FROM pipeline_given WHERE pipeline_id = ?1";
     GET = concat!("SELECT ", columns!(), " FROM pipelines WHERE project_id = ?1 AND id = ?2");
@@ -56,12 +49,13 @@ statements! {
         AND source <> 'parent_pipeline' ORDER BY iid DESC LIMIT 1");
     UPDATE = "UPDATE pipelines SET status = ?2, name = ?3, yaml_errors = ?4, failure_reason = ?5, updated_at = ?6, started_at = ?7, \
         finished_at = ?8, duration_seconds = ?9, stages = ?10 WHERE id = ?1";
-    ALIVE = concat!("SELECT ", columns!(), " FROM pipelines WHERE ", alive!(), " AND id > ?1 ORDER BY id LIMIT ?2");
-    ALIVE_ON_REF = concat!("SELECT ", columns!(), " FROM pipelines WHERE project_id = ?1 AND ref_name = ?2 AND is_tag = ?3 AND ", alive!(),
+    // `id + 0`: SQLite would walk through all pipelines in the order of their ids.
+    ALIVE = concat!("SELECT ", columns!(), " FROM pipelines WHERE ", unfinished!(), " AND id + 0 > ?1 ORDER BY id + 0 LIMIT ?2");
+    ALIVE_ON_REF = concat!("SELECT ", columns!(), " FROM pipelines WHERE project_id = ?1 AND ref_name = ?2 AND is_tag = ?3 AND ", unfinished!(),
         " AND iid < ?4 ORDER BY iid");
     PREVIOUS_SHA = "SELECT sha FROM pipelines WHERE project_id = ?1 AND ref_name = ?2 AND is_tag = ?3 AND iid < ?4 \
         AND source <> 'parent_pipeline' ORDER BY iid DESC LIMIT 1";
-    ALIVE_JOBS = concat!("SELECT COUNT(*) FROM jobs WHERE NOT retried AND pipeline_id IN (SELECT id FROM pipelines WHERE project_id = ?1 AND ", alive!(), ")");
+    ALIVE_JOBS = concat!("SELECT COUNT(*) FROM jobs WHERE NOT retried AND pipeline_id IN (SELECT id FROM pipelines WHERE project_id = ?1 AND ", unfinished!(), ")");
     DOWNSTREAM = concat!("SELECT ", columns!(), " FROM pipelines WHERE upstream_pipeline_id = ?1 ORDER BY id");
     DOWNSTREAM_OF_JOBS = concat!("SELECT ", columns!(), " FROM pipelines WHERE upstream_pipeline_id = ?1 AND upstream_job_id = ANY(?2) ORDER BY id");
     DELETE_JOB_VARIABLES = "DELETE FROM job_variables WHERE job_id IN (SELECT id FROM jobs WHERE pipeline_id = ANY(?1))";

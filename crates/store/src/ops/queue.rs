@@ -101,12 +101,12 @@ statements! {
         WHERE id = ?1 AND status = 'pending' AND runner_id IS NULL RETURNING ", job_columns!());
     RELEASE = "UPDATE jobs SET runner_id = NULL, runner_manager_id = NULL, updated_at = ?3 \
         WHERE id = ?1 AND claim = ?2 AND status = 'pending' AND runner_id IS NOT NULL";
-    WAITING_FOR_RESOURCE = "SELECT DISTINCT project_id, resource_group FROM jobs \
-        WHERE resource_group IS NOT NULL AND status = 'waiting_for_resource' ORDER BY project_id, resource_group LIMIT ?1";
+    WAITING_FOR_RESOURCE = concat!("SELECT DISTINCT project_id, resource_group FROM jobs \
+        WHERE resource_group IS NOT NULL AND status = 'waiting_for_resource' AND ", unfinished!(), " ORDER BY project_id, resource_group LIMIT ?1");
     PENDING_BRIDGES = "SELECT id, pipeline_id FROM jobs WHERE status = 'pending' AND is_bridge ORDER BY id LIMIT ?1";
     SILENT = concat!("SELECT ", job_columns!(), " FROM jobs WHERE status IN ('running', 'canceling') AND updated_at < ?1 ORDER BY updated_at LIMIT ?2");
     OVERDUE = concat!("SELECT ", job_columns!(), " FROM jobs WHERE status IN ('running', 'canceling') \
-        AND started_at + timeout_seconds * 1000000 < ?1 ORDER BY id LIMIT ?2");
+        AND started_at + timeout_seconds * 1000000 < ?1 ORDER BY started_at LIMIT ?2");
     PENDING_SINCE = concat!("SELECT ", job_columns!(), " FROM jobs WHERE status = 'pending' AND runner_id IS NULL AND queued_at < ?1 ORDER BY id LIMIT ?2");
     UNACKNOWLEDGED = concat!("SELECT ", job_columns!(), " FROM jobs WHERE status = 'pending' AND runner_id IS NOT NULL AND updated_at < ?1 ORDER BY id LIMIT ?2");
     DUE = concat!("SELECT ", job_columns!(), " FROM jobs WHERE status = 'scheduled' AND scheduled_at <= ?1 ORDER BY scheduled_at LIMIT ?2");

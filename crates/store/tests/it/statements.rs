@@ -142,3 +142,35 @@ fn postgres_columns(client: &mut postgres::Client) -> BTreeSet<String> {
         })
         .collect()
 }
+
+#[test]
+fn no_statement_reads_all_jobs_or_pipelines() {
+    let (_folder, connection) = sqlite();
+    for sql in ops::statements() {
+        let mut statement = connection
+            .prepare(&format!("EXPLAIN QUERY PLAN {}", sql.for_sqlite()))
+            .expect("another case prepares them all");
+        let mut steps = statement.raw_query();
+        while let Some(step) = steps.next().expect("a plan has steps") {
+            let step: String = step.get("detail").expect("SQLite says what it does");
+            let words: Vec<&str> = step.split(' ').collect();
+            let large = ["jobs", "pipelines", "job_artifacts"]
+                .iter()
+                .any(|table| words.get(1) == Some(table));
+            // Only unfinished jobs and the like are in these; they may be read from end to end.
+            let partial = [
+                "jobs_pending",
+                "jobs_executing",
+                "jobs_scheduled",
+                "jobs_unfinished",
+                "jobs_resource",
+            ];
+            let partial = partial
+                .iter()
+                .chain(&["pipelines_alive", "job_artifacts_expire"])
+                .any(|name| words.contains(name));
+            let all = (words[0] == "SCAN" && !partial) || step.ends_with("(rowid>?)");
+            assert!(!(large && all), "{}: {step}\n{}", sql.name, sql.for_sqlite());
+        }
+    }
+}

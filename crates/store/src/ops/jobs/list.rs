@@ -108,7 +108,7 @@ fn by_status<'a>(query: &mut Filter<'a>, scope: &[Status], words: &'a [&'a str])
     }
     let unlucky = |status: &Status| matches!(status, Status::Failed | Status::Canceled | Status::Skipped);
     if !scope.is_empty() && !scope.iter().any(|status| status.is_completed()) {
-        query.and("status <> 'success' AND status <> 'failed' AND status <> 'canceled' AND status <> 'skipped'");
+        query.and(unfinished!());
     } else if scope.len() == 1 && scope.iter().all(unlucky) {
         query.and("(status = 'failed' OR status = 'canceled' OR status = 'skipped')");
     }

@@ -21,8 +21,11 @@ pub struct InResourceGroup {
 
 macro_rules! select {
     () => {
-        "SELECT id, pipeline_id, status FROM jobs WHERE project_id = ?1 AND resource_group = ?2 AND NOT retried \
-         AND status IN ('created', 'scheduled', 'waiting_for_resource', 'preparing', 'pending', 'running', 'canceling') ORDER BY id"
+        concat!(
+            "SELECT id, pipeline_id, status FROM jobs WHERE project_id = ?1 AND resource_group = ?2 AND NOT retried AND ",
+            unfinished!(),
+            " AND status IN ('created', 'scheduled', 'waiting_for_resource', 'preparing', 'pending', 'running', 'canceling') ORDER BY id"
+        )
     };
 }
 
