@@ -9,6 +9,10 @@ use std::collections::HashMap;
 /// Bytes that one expanded value may have; doubling references would grow without end otherwise.
 const MAX_VALUE_BYTES: usize = 4 << 20;
 
+/// Bytes that references may put into all values of one expansion; a thousand variables that each
+/// name a large one would fill the memory otherwise.
+const MAX_INSERTED_BYTES: usize = 8 << 20;
+
 /// A variable as the expander sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Definition<'a> {
@@ -121,11 +125,12 @@ pub fn expand_all<'a>(variables: &[Definition<'a>], purpose: Purpose) -> Result<
     let mut expanded: Vec<Definition<'a>> = Vec::with_capacity(variables.len());
     // Name → place in `expanded` of the last one with it: what a reference takes.
     let mut placed: HashMap<Cow<'a, str>, usize> = HashMap::with_capacity(variables.len());
+    let mut room = MAX_INSERTED_BYTES;
     for index in order {
         let variable = &variables[index];
         let mut done = variable.clone();
         if !variable.raw && has_reference(&variable.value) {
-            done.value = Cow::Owned(expand_value(&variable.value, purpose, |key| {
+            done.value = Cow::Owned(expand_value(&variable.value, purpose, &mut room, |key| {
                 placed.get(key).map(|at| &expanded[*at])
             }));
         }
@@ -135,9 +140,11 @@ pub fn expand_all<'a>(variables: &[Definition<'a>], purpose: Purpose) -> Result<
     Ok(expanded)
 }
 
+/// References for whose values there is no room vanish; what the user wrote stays.
 fn expand_value<'e, 'a: 'e>(
     value: &str,
     purpose: Purpose,
+    room: &mut usize,
     find: impl Fn(&str) -> Option<&'e Definition<'a>>,
 ) -> String {
     let mut out = String::with_capacity(value.len());
@@ -145,17 +152,20 @@ fn expand_value<'e, 'a: 'e>(
         rest: value,
         keep_doubled: true,
     }) {
-        let text = match piece {
-            Piece::Text(text) => text,
+        match piece {
+            Piece::Text(text) => out.push_str(text),
             Piece::Reference { key, written } => match (find(key), purpose) {
-                (Some(found), Purpose::Runner) if found.file || found.raw => written,
-                (Some(found), _) => &found.value,
-                (None, Purpose::Runner) => written,
-                (None, Purpose::Server) => "",
+                (Some(found), Purpose::Runner) if found.file || found.raw => out.push_str(written),
+                (Some(found), _) => {
+                    let bytes = found.value.len();
+                    if bytes <= *room && out.len() + bytes <= MAX_VALUE_BYTES {
+                        *room -= bytes;
+                        out.push_str(&found.value);
+                    }
+                }
+                (None, Purpose::Runner) => out.push_str(written),
+                (None, Purpose::Server) => {}
             },
-        };
-        if out.len() + text.len() <= MAX_VALUE_BYTES {
-            out.push_str(text);
         }
     }
     out

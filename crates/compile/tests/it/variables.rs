@@ -127,6 +127,21 @@ fn doubling_values_do_not_grow_without_end() {
 }
 
 #[test]
+fn many_values_do_not_repeat_a_large_one_without_end() {
+    let large = format!("LARGE={}", "x".repeat(1 << 20));
+    let mut pairs = vec![large];
+    pairs.extend((0..1000).map(|n| format!("V{n}=before $LARGE after")));
+    let pairs: Vec<&str> = pairs.iter().map(String::as_str).collect();
+    for purpose in [Purpose::Server, Purpose::Runner] {
+        let done = expanded(&pairs, purpose).expect("no cycle");
+        let bytes: usize = done.iter().map(String::len).sum();
+        assert!(bytes < 16 << 20, "{bytes}");
+        let whole = |value: &&String| value.contains("before ") && value.ends_with(" after");
+        assert_eq!(done.iter().filter(whole).count(), 1000, "what was written stays");
+    }
+}
+
+#[test]
 fn a_long_chain_needs_no_stack() {
     let pairs: Vec<String> = (0..20_000).map(|n| format!("V{n}=$V{}", n + 1)).collect();
     let pairs: Vec<&str> = pairs.iter().map(String::as_str).collect();
