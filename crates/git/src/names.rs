@@ -17,6 +17,9 @@ pub const RESERVED: [&str; 6] = [
 /// Longest ref name taken, in bytes: it has to fit into a path on every file system.
 pub const MAX_REF_NAME: usize = 1024;
 
+/// Longest part of a ref name between two `/`, in bytes: file systems take 255, and git locks with `.lock` behind it.
+pub const MAX_REF_PART: usize = 255 - ".lock".len();
+
 /// Checks the full name (`refs/…`) of a ref that is to be created or changed.
 ///
 /// # Errors
@@ -29,7 +32,7 @@ pub fn check_ref(full_name: &str) -> Result<(), Error> {
             reason,
         })
     };
-    if full_name.len() > MAX_REF_NAME {
+    if full_name.len() > MAX_REF_NAME || full_name.split('/').any(|part| part.len() > MAX_REF_PART) {
         return invalid("it is too long");
     }
     if !full_name.starts_with("refs/") || gix::refs::FullName::try_from(full_name).is_err() {
@@ -94,6 +97,7 @@ mod tests {
             "refs/tags/v1.0",
             "refs/notes/commits",
             "refs/heads/日本",
+            &format!("refs/tags/{0}/{0}", "x".repeat(MAX_REF_PART)),
         ] {
             assert!(check_ref(good).is_ok(), "{good}");
         }
@@ -119,7 +123,8 @@ mod tests {
             "refs/heads/refs/heads/x",
             "refs/tags/-v",
             "refs/heads/0123456789012345678901234567890123456789",
-            &format!("refs/heads/{}", "x".repeat(MAX_REF_NAME)),
+            &format!("refs/heads/{}", "x/".repeat(MAX_REF_NAME / 2) + "x"),
+            &format!("refs/heads/a/{}", "x".repeat(MAX_REF_PART + 1)),
         ] {
             assert!(check_ref(bad).is_err(), "{bad}");
         }
