@@ -205,8 +205,9 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// [`ServeError::Busy`], [`ServeError::Process`], [`ServeError::Failed`], [`ServeError::BadRequest`] for a body
-    /// that git cannot read, and what reading the body gave when that came before any answer.
+    /// [`ServeError::BadRequest`] when git does not understand it, [`ServeError::Busy`],
+    /// [`ServeError::Process`], [`ServeError::Failed`], and what reading the body gave when
+    /// that came before any answer.
     pub async fn upload_pack<R>(
         &self,
         repo: &Repository,
@@ -221,18 +222,35 @@ impl Server {
             Git::start_reader(repo, protocol, Service::UploadPack.arguments()).map_err(ServeError::Process)?;
         let stdin = git.stdin.take();
         let pump = Box::pin(pump(body, stdin, self.limits.max_request));
-        let output = Output::new(git, pump, permit, self.limits.deadline);
-        output.begin().await.map_err(|error| match error {
-            ServeError::Failed { errors } if errors.contains("protocol error") => {
-                ServeError::BadRequest("the body is not one of git's protocol")
-            }
-            other => other,
-        })
+        let begun = Output::new(git, pump, permit, self.limits.deadline).begin().await;
+        begun.map_err(blame_the_request)
     }
 
     pub(crate) async fn permit(&self, semaphore: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, ServeError> {
         let permit = tokio::time::timeout(self.limits.wait, Arc::clone(semaphore).acquire_owned()).await;
         permit.map_err(|_| ServeError::Busy)?.map_err(|_| ServeError::Busy)
+    }
+}
+
+/// What git writes when it does not understand a request, unlike when it cannot read the repository.
+const NOT_UNDERSTOOD: [&str; 8] = [
+    "protocol error",
+    "the remote end hung up",
+    "unexpected line",
+    "unknown capability",
+    "invalid command",
+    "no command requested",
+    "expected flush",
+    "mismatched object format",
+];
+
+/// Tells a request that no git client sends from a failure of ours.
+fn blame_the_request(error: ServeError) -> ServeError {
+    match error {
+        ServeError::Failed { errors } if NOT_UNDERSTOOD.iter().any(|text| errors.contains(text)) => {
+            ServeError::BadRequest("the body is not one of git's protocol")
+        }
+        other => other,
     }
 }
 

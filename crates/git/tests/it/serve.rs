@@ -190,6 +190,31 @@ async fn nonsense_is_answered_and_leaves_nothing_behind() {
 }
 
 #[tokio::test]
+async fn a_request_that_git_does_not_understand_is_the_clients_fault() {
+    let fixture = Fixture::new();
+    fixture.commit("main", &[("a", "1")], "first");
+    for (version, body) in [
+        ("version=0", &b"zzzz"[..]),
+        ("version=0", b""),
+        ("version=0", b"0004"),
+        ("version=0", b"fff0"),
+        ("version=0", b"0009hello0000"),
+        ("version=0", b"0014command=ls-refs\n0000"),
+        ("version=2", b"zzzz"),
+        ("version=2", b"0009hello0000"),
+        ("version=2", b"0010command=none0000"),
+        ("version=2", b"0014command=ls-refs\n00010009hello0000"),
+        ("version=2", b"0014command=ls-refs\n0001"),
+    ] {
+        let shown = format!("{version} {}", String::from_utf8_lossy(body));
+        let server = server();
+        let output = server.upload_pack(&fixture.repo, Protocol::from_header(version), body);
+        let error = output.await.expect_err(&shown);
+        assert!(matches!(error, ServeError::BadRequest(_)), "{shown}: {error:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_push_moves_its_refs_and_says_which() {
     let fixture = Fixture::new();
     let first = fixture.commit("main", &[("a", "1")], "first");
