@@ -225,7 +225,7 @@ async fn backup(app: &App, config: &Config, folder: &Path) -> anyhow::Result<()>
         "the folder `{}` is not empty",
         folder.display()
     );
-    // Closing moves everything into the one file.
+    // Closing moves the log of SQLite into the one file.
     app.store.close().await;
     fs::copy(database, folder.join("tripline.db")).context("cannot copy the database")?;
     let status = Command::new("cp")

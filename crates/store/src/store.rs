@@ -343,7 +343,8 @@ where
         .unwrap_or_else(|_| Err(StoreError::Closed.into()))
 }
 
-fn join(threads: Vec<JoinHandle<()>>) {
+/// Waits for threads to end.
+pub(crate) fn join(threads: Vec<JoinHandle<()>>) {
     for thread in threads {
         if thread.join().is_err() {
             tracing::error!("a database thread panicked");

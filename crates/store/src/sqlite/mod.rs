@@ -44,11 +44,11 @@ pub(crate) fn start(path: &Path, durable: bool, readers: usize, ends: Ends) -> R
     migrate(&mut writer, path)?;
     let Ends { writes, reads, wakes } = ends;
     let reads = Arc::new(Mutex::new(reads));
-    let mut threads = Vec::with_capacity(readers + 1);
+    let mut reading = Vec::with_capacity(readers);
     for number in 0..readers {
         let connection = open_reader(path).map_err(failed)?;
         let reads = Arc::clone(&reads);
-        threads.push(spawn(&format!("db-read-{number}"), path, move || {
+        reading.push(spawn(&format!("db-read-{number}"), path, move || {
             read_loop(&connection, &reads)
         })?);
     }
@@ -56,8 +56,8 @@ pub(crate) fn start(path: &Path, durable: bool, readers: usize, ends: Ends) -> R
         .into_iter()
         .next()
         .expect("the store makes at least one queue for writes");
-    threads.push(spawn("db-write", path, move || writer::run(writer, writes, &wakes))?);
-    Ok(threads)
+    let writing = spawn("db-write", path, move || writer::run(writer, writes, &wakes, reading))?;
+    Ok(vec![writing])
 }
 
 fn spawn(name: &str, path: &Path, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StoreError> {

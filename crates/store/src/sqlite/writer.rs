@@ -1,19 +1,29 @@
 //! The writer thread: takes what waits, runs it in one transaction, commits once, answers all.
 
+use std::thread::JoinHandle;
+
 use rusqlite::Connection;
 use tokio::sync::mpsc;
 
 use super::tx::{SqliteTx, control};
 use crate::error::StoreError;
 use crate::operation::{Message, Operation, Outcome};
-use crate::store::take_group;
+use crate::store::{join, take_group};
 use crate::wake::{self, Wake};
 
 /// Most operations in one commit: enough to share a sync, few enough to keep the first from waiting long.
 const GROUP: usize = 64;
 
-/// Runs until the queue is closed and empty.
-pub(crate) fn run(connection: Connection, mut writes: mpsc::Receiver<Message>, sender: &wake::Sender) {
+/// Runs until the queue is closed and empty, then waits for the threads that read.
+///
+/// SQLite moves its log into the database file when the last connection closes, but only if that one may
+/// write: a reader that stays longest would leave the log behind.
+pub(crate) fn run(
+    connection: Connection,
+    mut writes: mpsc::Receiver<Message>,
+    sender: &wake::Sender,
+    readers: Vec<JoinHandle<()>>,
+) {
     let mut group = Vec::with_capacity(GROUP);
     let mut wakes = Vec::new();
     while take_group(&mut writes, GROUP, &mut group).is_some() {
@@ -26,6 +36,7 @@ pub(crate) fn run(connection: Connection, mut writes: mpsc::Receiver<Message>, s
             operation.answer(result.clone());
         }
     }
+    join(readers);
     if let Err((_, error)) = connection.close() {
         tracing::error!(%error, "could not close the database");
     }

@@ -170,3 +170,16 @@ fn a_broken_connection_is_made_anew() {
     let kept = opened.read(|tx| Ok((settings::get(tx, "x")?, settings::get(tx, "y")?)));
     assert_eq!(kept, (Some("2".to_owned()), Some("3".to_owned())));
 }
+
+#[test]
+fn a_closed_sqlite_database_is_one_file() {
+    let folder = Folder::new();
+    let path = folder.0.join("test.db");
+    let store = Store::open(&Options::sqlite(path.clone())).expect("a fresh folder can be written");
+    store
+        .write_blocking(|tx| settings::set(tx, "key", "value"))
+        .expect("this write is right");
+    store.close_blocking();
+    let beside = |suffix: &str| folder.0.join(format!("test.db-{suffix}"));
+    assert!(path.exists() && !beside("wal").exists() && !beside("shm").exists());
+}
