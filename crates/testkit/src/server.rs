@@ -122,6 +122,21 @@ impl TestServer {
         self.wait_until_ready();
     }
 
+    /// Returns `tripline admin` for this server's data, which is to be stopped.
+    #[must_use]
+    pub fn admin(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.options.binary);
+        command
+            .arg("admin")
+            .args(arguments)
+            .arg("--data-dir")
+            .arg(self.data_dir());
+        if let Some(database) = &self.postgres {
+            command.args(["--database-url", &database.url()]);
+        }
+        command
+    }
+
     /// Asks the process to end with SIGTERM and returns whether it ended with status 0.
     ///
     /// # Panics

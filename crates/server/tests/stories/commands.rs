@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Output, Stdio};
 
 use serde_json::json;
-use testkit::{Form, TempDir, TestServer};
+use testkit::{Database, Form, TempDir, TestServer};
 
 use crate::story;
 
@@ -165,4 +165,61 @@ fn the_runner_works_as_a_process_of_its_own(server: &mut TestServer) {
     drop(runner.wait());
     assert_eq!(pipeline["status"], "success", "{}", said.join("\n"));
     assert!(project.log(&pipeline, "greet").contains("hello process"));
+}
+
+story!(an_administrator_works_on_the_data_of_a_stopped_server, runners: 0);
+
+fn an_administrator_works_on_the_data_of_a_stopped_server(server: &mut TestServer) {
+    let project = server.api().project(PROJECT);
+    assert!(server.terminate());
+    let admin = |arguments: &[&str]| {
+        let Output { status, stdout, stderr } = server.admin(arguments).output().unwrap();
+        let said = String::from_utf8_lossy(&stdout).into_owned();
+        assert!(
+            status.success(),
+            "{arguments:?}: {said}{}",
+            String::from_utf8_lossy(&stderr)
+        );
+        said
+    };
+    admin(&["create-user", "ada", "--email", "ada@example.com"]);
+    let said = admin(&["create-token", "ada"]);
+    let token = said
+        .split_whitespace()
+        .find(|word| word.starts_with("glpat-"))
+        .expect("the token is printed")
+        .to_owned();
+    let source = project.repository.path().to_string_lossy().into_owned();
+    admin(&["create-project", "tools/attached", "--attach", &source]);
+    admin(&["check"]);
+    server.restart();
+    let ada = server.api().as_token(server, &token);
+    assert_eq!(ada.get("/user")["username"], "ada");
+    assert_eq!(server.api().get("/projects/tools%2Fattached")["default_branch"], "main");
+}
+
+#[test]
+fn a_backup_is_a_data_folder_that_passes_the_check() {
+    let mut server = crate::server(Database::Sqlite, 0);
+    let _ = server.api().project(PROJECT);
+    assert!(server.terminate());
+    let backup = TempDir::new();
+    let copy = backup.path().join("copy").to_string_lossy().into_owned();
+    let saved = server.admin(&["backup", &copy]).output().unwrap();
+    assert!(saved.status.success(), "{}", String::from_utf8_lossy(&saved.stderr));
+    let (status, text) = output(&["admin", "check", "--data-dir", &copy]);
+    assert_eq!(status, 0, "{text}");
+}
+
+#[test]
+fn a_backup_of_postgres_names_the_tool_for_it() {
+    let mut server = crate::server(Database::Postgres, 0);
+    assert!(server.terminate());
+    let backup = TempDir::new();
+    let refused = server
+        .admin(&["backup", &backup.path().to_string_lossy()])
+        .output()
+        .unwrap();
+    assert!(!refused.status.success());
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("pg_dump"));
 }

@@ -45,6 +45,26 @@ fn every_command_of_the_readme_exists() {
 }
 
 #[test]
+fn every_command_and_flag_of_the_help_is_in_the_readme() {
+    let readme = readme();
+    let commands = help(&[]);
+    let (_, list) = commands.split_once("Commands:").expect("the help lists commands");
+    let names = list.lines().skip(1).take_while(|line| !line.is_empty());
+    for name in names.filter_map(|line| line.split_whitespace().next()) {
+        assert!(
+            readme.contains(&format!("`tripline {name}")),
+            "README does not name `tripline {name}`"
+        );
+    }
+    for flag in help(&["serve"])
+        .split_whitespace()
+        .filter(|word| word.starts_with("--") && *word != "--help")
+    {
+        assert!(readme.contains(&format!("`{flag}`")), "README does not name `{flag}`");
+    }
+}
+
+#[test]
 fn every_setting_of_the_readme_is_in_the_help_of_serve() {
     let (help, readme) = (help(&["serve"]), readme());
     let rows = readme.lines().filter(|line| line.starts_with("| `--"));
