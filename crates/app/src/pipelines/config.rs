@@ -10,10 +10,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use compile::load::Loaded;
 use compile::{Variable, VariableOrigin};
-use model::{DefinitionId, JobDefinition, ProjectId, Sha};
+use model::{DefinitionId, GitRef, JobDefinition, Namespace, Project, ProjectId, Sha, Source};
 use serde_json::Value as Json;
 
-use crate::variables::CommitFacts;
+use crate::variables::{self, CommitFacts, PipelineFacts};
 
 /// Stored definitions remembered per compiled form; more are looked up each time.
 const MAX_DEFINITIONS: usize = 10_000;
@@ -46,6 +46,56 @@ pub struct Revision {
     /// The configuration's text.
     pub text: ConfigText,
     forms: Mutex<Vec<Arc<Form>>>,
+    predefined: Mutex<Option<Predefined>>,
+}
+
+/// The predefined variables of the last pipeline, and what they were made of.
+///
+/// One trigger after the other differs in nothing that they say.
+#[derive(Debug)]
+struct Predefined {
+    project: Project,
+    namespace: Namespace,
+    git_ref: GitRef,
+    protected: bool,
+    before_sha: Sha,
+    source: Source,
+    trigger_short_token: Option<String>,
+    variables: Arc<[Variable]>,
+}
+
+impl Predefined {
+    /// Whether the variables are those of a pipeline with these facts.
+    fn fit(&self, facts: &PipelineFacts<'_>) -> bool {
+        let PipelineFacts {
+            settings: _,
+            project,
+            namespace,
+            git_ref,
+            protected,
+            sha: _,
+            before_sha,
+            commit: _,
+            tag_message: None,
+            source,
+            iid: None,
+            created_at: None,
+            name: None,
+            trigger_short_token,
+            schedule_description: None,
+            upstream: None,
+        } = *facts
+        else {
+            return false;
+        };
+        self.project == *project
+            && self.namespace == *namespace
+            && self.git_ref == *git_ref
+            && self.protected == protected
+            && self.before_sha == *before_sha
+            && self.source == source
+            && self.trigger_short_token.as_deref() == trigger_short_token
+    }
 }
 
 /// What stands at the configuration's path.
@@ -151,13 +201,52 @@ impl Revision {
             commit,
             text,
             forms: Mutex::default(),
+            predefined: Mutex::default(),
         }
     }
 
-    /// Returns the compiled form for these inputs and variables, if it is remembered.
+    /// Returns the predefined variables of a pipeline of this commit, as [`variables::of_pipeline`] makes them.
     #[must_use]
-    pub fn form(&self, inputs: &[(String, Json)], variables: &[Variable]) -> Option<Arc<Form>> {
+    pub fn predefined(&self, facts: &PipelineFacts<'_>) -> Arc<[Variable]> {
+        let mut kept = self.predefined.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kept) = kept.as_ref().filter(|kept| kept.fit(facts)) {
+            return Arc::clone(&kept.variables);
+        }
+        let made: Arc<[Variable]> = variables::of_pipeline(facts).into();
+        let fresh = Predefined {
+            project: facts.project.clone(),
+            namespace: facts.namespace.clone(),
+            git_ref: facts.git_ref.clone(),
+            protected: facts.protected,
+            before_sha: facts.before_sha.clone(),
+            source: facts.source,
+            trigger_short_token: facts.trigger_short_token.map(str::to_owned),
+            variables: Arc::clone(&made),
+        };
+        // What is kept must be found again by the same facts.
+        if fresh.fit(facts) {
+            *kept = Some(fresh);
+        }
+        made
+    }
+
+    /// Returns the compiled form for these inputs and variables, if it is remembered.
+    ///
+    /// On the way of every trigger call: looks only at the variables that reading the configuration looked at.
+    #[must_use]
+    pub fn form(
+        &self,
+        inputs: &[(String, Json)],
+        predefined: &[Variable],
+        overriding: &[Variable],
+    ) -> Option<Arc<Form>> {
         let forms = self.forms.lock().unwrap_or_else(PoisonError::into_inner);
+        let value_now = |key: &str| {
+            let seen = overriding.iter().filter(|variable| is_include_time(variable)).rev();
+            seen.chain(predefined.iter().rev())
+                .find(|variable| variable.key == key)
+                .map(|found| found.value.as_str())
+        };
         forms
             .iter()
             .find(|form| {
@@ -165,7 +254,7 @@ impl Revision {
                     && form
                         .looked_at
                         .iter()
-                        .all(|(key, value)| value_of(variables, key) == value.as_deref())
+                        .all(|(key, value)| value_now(key) == value.as_deref())
             })
             .map(Arc::clone)
     }
@@ -240,11 +329,130 @@ fn value_of<'a>(variables: &'a [Variable], key: &str) -> Option<&'a str> {
         .map(|variable| variable.value.as_str())
 }
 
-/// Variables that may be looked at while a configuration is read: no user, no environment scope.
+/// Variables that may be looked at while a configuration is read.
 #[must_use]
 pub fn include_time(predefined: &[Variable], overriding: &[Variable]) -> Vec<Variable> {
-    let overriding = overriding
+    predefined
         .iter()
-        .filter(|variable| variable.origin != VariableOrigin::User && variable.environment_scope.is_none());
-    predefined.iter().chain(overriding).cloned().collect()
+        .chain(overriding.iter().filter(|variable| is_include_time(variable)))
+        .cloned()
+        .collect()
+}
+
+/// Whether a variable may be looked at while a configuration is read: it is not about the user, and for every environment.
+fn is_include_time(variable: &Variable) -> bool {
+    variable.origin != VariableOrigin::User && variable.environment_scope.is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Settings;
+    use model::project::ProjectSettings;
+    use model::{NamespaceId, Timestamp, Visibility};
+
+    fn project() -> Project {
+        Project {
+            id: ProjectId(1),
+            namespace_id: NamespaceId(2),
+            name: "Demo".to_owned(),
+            path: "demo".to_owned(),
+            full_path: "ann/demo".to_owned(),
+            description: None,
+            visibility: Visibility::Private,
+            default_branch: Some("main".to_owned()),
+            creator_id: None,
+            attached_repository: None,
+            created_at: Timestamp(0),
+            updated_at: Timestamp(0),
+            last_activity_at: Timestamp(0),
+            archived: false,
+            settings: ProjectSettings::default(),
+        }
+    }
+
+    #[test]
+    fn kept_predefined_variables_are_used_for_the_same_facts_only() {
+        let settings = Settings::new("http://ci.example".parse().unwrap());
+        let (project, sha) = (project(), Sha::zero());
+        let namespace = Namespace {
+            id: NamespaceId(2),
+            parent_id: None,
+            user_id: None,
+            name: "Ann".to_owned(),
+            path: "ann".to_owned(),
+            full_path: "ann".to_owned(),
+            visibility: Visibility::Private,
+            created_at: Timestamp(0),
+        };
+        let (main, other) = (GitRef::branch("main"), GitRef::branch("other"));
+        let commit = CommitFacts {
+            message: "m".to_owned(),
+            author: "a <b>".to_owned(),
+            timestamp: "t".to_owned(),
+        };
+        let facts = PipelineFacts {
+            settings: &settings,
+            project: &project,
+            namespace: &namespace,
+            git_ref: &main,
+            protected: true,
+            sha: &sha,
+            before_sha: &sha,
+            commit: &commit,
+            tag_message: None,
+            source: Source::Trigger,
+            iid: None,
+            created_at: None,
+            name: None,
+            trigger_short_token: Some("abcd"),
+            schedule_description: None,
+            upstream: None,
+        };
+        let revision = Revision::new(commit.clone(), ConfigText::Missing);
+        let first = revision.predefined(&facts);
+        assert!(Arc::ptr_eq(&first, &revision.predefined(&facts)), "the same facts");
+        let renamed = Project {
+            full_path: "ann/renamed".to_owned(),
+            ..project.clone()
+        };
+        for changed in [
+            PipelineFacts {
+                git_ref: &other,
+                ..facts
+            },
+            PipelineFacts {
+                protected: false,
+                ..facts
+            },
+            PipelineFacts {
+                source: Source::Api,
+                ..facts
+            },
+            PipelineFacts {
+                trigger_short_token: Some("wxyz"),
+                ..facts
+            },
+            PipelineFacts {
+                trigger_short_token: None,
+                ..facts
+            },
+            PipelineFacts {
+                project: &renamed,
+                ..facts
+            },
+            PipelineFacts {
+                upstream: Some((1, 2, 3)),
+                ..facts
+            },
+            PipelineFacts {
+                schedule_description: Some("nightly"),
+                ..facts
+            },
+        ] {
+            let made = revision.predefined(&changed);
+            assert_eq!(*made, *variables::of_pipeline(&changed), "as made afresh");
+            assert_ne!(*made, *first);
+        }
+    }
 }

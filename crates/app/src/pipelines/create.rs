@@ -316,7 +316,7 @@ async fn compile_plan(
             )));
         }
     };
-    let predefined = variables::of_pipeline(&facts_of(app, request, context, place));
+    let predefined = place.revision.predefined(&facts_of(app, request, context, place));
     let overriding = overriding(app, request, context, place)?;
     let form = match form(app, request, place, text, &predefined, &overriding).await? {
         Ok(form) => form,
@@ -404,10 +404,10 @@ async fn form(
     predefined: &[Variable],
     overriding: &[Variable],
 ) -> Result<std::result::Result<Arc<Form>, Refusal>> {
-    let known = include_time(predefined, overriding);
-    let form = match place.revision.form(&request.inputs, &known) {
+    let form = match place.revision.form(&request.inputs, predefined, overriding) {
         Some(form) => form,
         None => {
+            let known = include_time(predefined, overriding);
             let loaded = load(app, request, place, text, &known).await?;
             place.revision.remember(loaded, &request.inputs, &known)
         }
