@@ -20,6 +20,7 @@ pub mod groups;
 pub mod health;
 pub mod jobs;
 pub mod keys;
+pub mod lint;
 pub mod lookup;
 pub mod members;
 pub mod names;

@@ -86,6 +86,9 @@ pub struct Loaded {
     /// Whether everything that was read lies in the pipeline's own commit (or comes with Tripline):
     /// no file of another project or host, no changed paths.
     pub is_fixed: bool,
+    /// Whether the error is one of the root file alone: its YAML, its header, a value given for an
+    /// input, an interpolation. GitLab puts the file's name in front when it creates a pipeline.
+    pub root_unreadable: bool,
     /// Names of the variables whose values reading the configuration looked at (include paths and
     /// rules, `expand_vars`), defined or not. A result holds for every pipeline of the commit in
     /// which these have the same values; the caller's cache relies on it.
@@ -154,7 +157,7 @@ pub fn load(request: &LoadRequest<'_>, facts: &Facts) -> Step<Loaded> {
     let config = config.filter(|_| errors.is_empty());
     let mut diagnostics: Vec<Diagnostic> = Vec::new();
     let roots = merged.as_ref().map(root_lines).unwrap_or_default();
-    let is_fixed = reader.is_fixed();
+    let (is_fixed, root_unreadable) = (reader.is_fixed(), reader.root_unreadable());
     let (sources, includes, looked_at) = reader.into_parts();
     diagnostics.extend(
         errors
@@ -173,6 +176,7 @@ pub fn load(request: &LoadRequest<'_>, facts: &Facts) -> Step<Loaded> {
         header,
         includes,
         is_fixed,
+        root_unreadable,
         looked_at,
         sources,
     })

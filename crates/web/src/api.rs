@@ -7,6 +7,7 @@ mod commits;
 mod files;
 mod groups;
 mod jobs;
+mod lint;
 mod members;
 mod pipelines;
 mod projects;
@@ -36,6 +37,7 @@ pub(crate) fn routes() -> Router<App> {
         .merge(groups::routes())
         .merge(members::routes())
         .merge(jobs::routes())
+        .merge(lint::routes())
         .merge(pipelines::routes())
         .merge(projects::routes())
         .merge(protected::routes())

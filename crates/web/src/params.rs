@@ -78,6 +78,16 @@ impl Params {
         self.values.get(name).and_then(Value::as_text)
     }
 
+    /// Whether the parameter is exactly `true`, as text or in JSON.
+    #[must_use]
+    pub fn is_true(&self, name: &str) -> bool {
+        match self.values.get(name) {
+            Some(Value::Bool(yes)) => *yes,
+            Some(Value::Text(text)) => text == "true",
+            _ => false,
+        }
+    }
+
     /// Returns all parameters, in the order query, body, path.
     #[must_use]
     pub const fn values(&self) -> &Hash {

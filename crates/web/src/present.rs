@@ -3,6 +3,7 @@
 
 pub mod commit;
 pub mod job;
+pub mod lint;
 pub mod pipeline;
 pub mod project;
 pub mod refs;

@@ -4,6 +4,7 @@
 //! (in `web`, `present`). Fields stand in GitLab's order.
 
 pub mod job;
+pub mod lint;
 pub mod pipeline;
 pub mod project;
 pub mod repository;

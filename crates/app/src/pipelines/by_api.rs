@@ -9,7 +9,9 @@ use crate::access::Ability;
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::lookup::{self, ProjectKey};
-use crate::pipelines::create::{self, Created};
+use crate::pipelines::compiled::Reveal;
+use crate::pipelines::create::{self, Context, Created};
+use crate::pipelines::dry_run::{self, DryRun};
 use crate::pipelines::request::{NewPipeline, Skip};
 
 /// What is asked for.
@@ -29,6 +31,25 @@ pub struct ApiCall {
 ///
 /// 401, 403 or 404 as project and role say; otherwise what [`create::create`] says, always 400.
 pub async fn create_by_api(app: &App, caller: Caller, key: ProjectKey, call: ApiCall) -> Result<Created> {
+    let (request, context) = request(app, caller, key, call).await?;
+    create::create(app, request, context).await
+}
+
+/// Says what [`create_by_api`] would create.
+///
+/// # Errors
+///
+/// The same.
+pub async fn dry_run_by_api(app: &App, caller: Caller, key: ProjectKey, call: ApiCall) -> Result<DryRun> {
+    let (request, context) = request(app, caller, key, call).await?;
+    let reveal = Reveal {
+        settings: request.is_admin || request.role >= Ability::AdminProject.minimum_role(),
+        given: true,
+    };
+    dry_run::dry_run(app, request, context, reveal).await
+}
+
+async fn request(app: &App, caller: Caller, key: ProjectKey, call: ApiCall) -> Result<(NewPipeline, Context)> {
     let user = caller.user().ok_or(Error::Unauthorized)?.clone();
     let is_admin = caller.is_admin();
     let this = app.clone();
@@ -62,5 +83,5 @@ pub async fn create_by_api(app: &App, caller: Caller, key: ProjectKey, call: Api
         upstream: None,
         is_admin,
     };
-    create::create(app, request, context).await
+    Ok((request, context))
 }

@@ -6,29 +6,21 @@
 
 use std::sync::Arc;
 
-use compile::config::PlanRequest;
-use compile::load::{Limits, LoadRequest, Loaded};
-use compile::{Plan, PlanResult, Severity, Step, Variable, VariableOrigin};
-use model::definition::GivenVariable;
-use model::{
-    GitRef, Namespace, OverrideRole, Pipeline, PipelineFailureReason, Project, ProtectedRef, Sha, User, VariableKind,
-};
+use compile::Plan;
+use model::{GitRef, Namespace, OverrideRole, Pipeline, Project, ProtectedRef, Sha, User};
 use store::{StoreError, Tx, ops};
 
 use crate::access::{self, Ability};
 use crate::error::{Error, Result};
-use crate::pipelines::config::{ConfigText, Form, Revision, RevisionKey, include_time};
-use crate::pipelines::facts::Provider;
+use crate::pipelines::compiled::{self, Compiled, Place};
+use crate::pipelines::config::{ConfigText, Revision, RevisionKey};
 use crate::pipelines::persist;
 use crate::pipelines::request::{self, MAX_INPUTS, NewPipeline, Refusal, Skip};
-use crate::variables::{self, CommitFacts, PipelineFacts};
-use crate::{App, DEFAULT_CONFIG_PATH, project_variables};
+use crate::variables::CommitFacts;
+use crate::{App, project_variables};
 
 /// Largest configuration file read, in bytes; `compile` has a limit of its own below this one.
 const MAX_CONFIG_BYTES: u64 = 4 << 20;
-
-/// Configurations larger than this are compiled off the async threads.
-const LARGE_CONFIG_BYTES: usize = 16 << 10;
 
 /// What the database knows about a project and a pipeline needs to know.
 #[derive(Clone, Debug)]
@@ -77,12 +69,8 @@ pub struct Created {
 /// A pipeline that could be stored: what a dry run shows.
 #[derive(Debug)]
 pub struct Prepared {
-    /// Branch or tag.
-    pub git_ref: GitRef,
-    /// Whether that is protected.
-    pub protected: bool,
-    /// The commit.
-    pub sha: Sha,
+    /// Branch or tag, and the commit.
+    pub place: Place,
     /// What to store.
     pub outcome: Outcome,
     /// Remarks that stopped nothing.
@@ -96,8 +84,8 @@ pub enum Outcome {
     Run {
         /// The jobs.
         plan: Plan,
-        /// The compiled form they come from.
-        form: Arc<Form>,
+        /// What they come from.
+        compiled: Compiled,
     },
     /// A pipeline without jobs whose status is `skipped`.
     Skip,
@@ -126,6 +114,15 @@ pub struct Failure {
     pub place: Option<(GitRef, bool, Sha)>,
 }
 
+impl Failure {
+    /// What the caller of a dry run is told: the same as by the call itself.
+    #[must_use]
+    pub fn into_error(self, request: &NewPipeline) -> Error {
+        let would_keep = request.keep_failed && self.refusal.failure_reason.is_some() && self.place.is_some();
+        self.refusal.into_error(would_keep)
+    }
+}
+
 async fn refuse(app: &App, request: Arc<NewPipeline>, failure: Failure) -> Result<Error> {
     let keep = request.keep_failed;
     if let (true, Some(reason), Some(place)) = (keep, failure.refusal.failure_reason, failure.place) {
@@ -142,8 +139,18 @@ async fn refuse(app: &App, request: Arc<NewPipeline>, failure: Failure) -> Resul
 /// The outer error is one of the server; the inner one is what the caller did wrong.
 pub async fn prepare(
     app: &App,
-    request: &Arc<NewPipeline>,
+    request: &NewPipeline,
     context: &Context,
+) -> Result<std::result::Result<Prepared, Failure>> {
+    prepare_with(app, request, context, None).await
+}
+
+/// Does the same with a text in place of the configuration in the repository, if there is one.
+pub(crate) async fn prepare_with(
+    app: &App,
+    request: &NewPipeline,
+    context: &Context,
+    text: Option<Arc<str>>,
 ) -> Result<std::result::Result<Prepared, Failure>> {
     let early = |refusal| Ok(Err(Failure { refusal, place: None }));
     if let Err(refusal) = check_user(request) {
@@ -154,7 +161,10 @@ pub async fn prepare(
         Err(refusal) => return early(refusal),
     };
     let protected = access::is_protected(&context.protected, &git_ref.name, git_ref.is_tag);
-    let revision = revision(app, &request.project, &sha).await?;
+    let mut revision = revision(app, &request.project, &sha).await?;
+    if let Some(text) = text {
+        revision = Arc::new(Revision::new(revision.commit.clone(), ConfigText::Text(text)));
+    }
     let place = Place {
         git_ref,
         sha,
@@ -162,34 +172,16 @@ pub async fn prepare(
         revision,
     };
     match compile_plan(app, request, context, &place).await? {
-        Ok((outcome, warnings)) => {
-            let Place {
-                git_ref,
-                sha,
-                protected,
-                ..
-            } = place;
-            Ok(Ok(Prepared {
-                git_ref,
-                protected,
-                sha,
-                outcome,
-                warnings,
-            }))
-        }
+        Ok((outcome, warnings)) => Ok(Ok(Prepared {
+            place,
+            outcome,
+            warnings,
+        })),
         Err(refusal) => {
             let place = Some((place.git_ref, place.protected, place.sha));
             Ok(Err(Failure { refusal, place }))
         }
     }
-}
-
-/// Where the pipeline runs.
-struct Place {
-    git_ref: GitRef,
-    sha: Sha,
-    protected: bool,
-    revision: Arc<Revision>,
 }
 
 /// Rows 2 and 4.
@@ -240,11 +232,7 @@ fn resolve(app: &App, request: &NewPipeline, context: &Context) -> Result<std::r
 
 /// Reads a commit and its configuration, or takes them from memory.
 pub(crate) async fn revision(app: &App, project: &Project, sha: &Sha) -> Result<Arc<Revision>> {
-    let path = project
-        .settings
-        .config_path
-        .clone()
-        .unwrap_or_else(|| DEFAULT_CONFIG_PATH.to_owned());
+    let path = compiled::config_name(project).to_owned();
     let key = RevisionKey {
         project: project.id,
         sha: sha.clone(),
@@ -292,7 +280,7 @@ fn commit_facts(commit: &git::Commit) -> CommitFacts {
 /// Rows 8 to 20: variables, skip markers, inputs, configuration, rules.
 async fn compile_plan(
     app: &App,
-    request: &Arc<NewPipeline>,
+    request: &NewPipeline,
     context: &Context,
     place: &Place,
 ) -> Result<std::result::Result<(Outcome, Vec<String>), Refusal>> {
@@ -316,13 +304,19 @@ async fn compile_plan(
             )));
         }
     };
-    let predefined = place.revision.predefined(&facts_of(app, request, context, place));
-    let overriding = overriding(app, request, context, place)?;
-    let form = match form(app, request, place, text, &predefined, &overriding).await? {
-        Ok(form) => form,
+    if text.trim().is_empty() {
+        let text = format!("Local file `{}` is empty!", compiled::config_name(&request.project));
+        return Ok(Err(Refusal::config_error(text)));
+    }
+    let compiled = Compiled::new(app, request, context, place, text).await?;
+    if let Some(message) = compiled.first_error() {
+        return Ok(Err(Refusal::config_error(message)));
+    }
+    let (plan, warnings) = match compiled.plan(app, request, place).await? {
+        Ok(planned) => planned,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    plan(app, request, place, form, &predefined, &overriding).await
+    Ok(Ok((Outcome::Run { plan, compiled }, warnings)))
 }
 
 /// Row 8.
@@ -337,208 +331,4 @@ fn check_given_variables(request: &NewPipeline) -> Result<(), Refusal> {
         }
     }
     request::check_variables(request)
-}
-
-fn facts_of<'a>(app: &'a App, request: &'a NewPipeline, context: &'a Context, place: &'a Place) -> PipelineFacts<'a> {
-    PipelineFacts {
-        settings: &app.settings,
-        project: &request.project,
-        namespace: &context.namespace,
-        git_ref: &place.git_ref,
-        protected: place.protected,
-        sha: &place.sha,
-        before_sha: &request.before_sha,
-        commit: &place.revision.commit,
-        tag_message: None,
-        source: request.source,
-        iid: None,
-        created_at: None,
-        name: None,
-        trigger_short_token: request.trigger.as_ref().map(|(_, short)| short.as_str()),
-        schedule_description: request.schedule.as_ref().map(|(_, description)| description.as_str()),
-        upstream: request
-            .upstream
-            .filter(|u| u.is_bridge)
-            .map(|u| (u.project.0, u.pipeline.0, u.job.0)),
-    }
-}
-
-/// The variables that are stronger than the configuration's, weakest first.
-fn overriding(app: &App, request: &NewPipeline, context: &Context, place: &Place) -> Result<Vec<Variable>> {
-    let mut list = Vec::from(variables::of_user(&request.user));
-    project_variables::open_into(&app.keys, &context.variables, place.protected, &mut list)?;
-    let origin = match request.schedule {
-        Some(_) => VariableOrigin::Schedule,
-        None => VariableOrigin::Pipeline,
-    };
-    list.extend(
-        request
-            .variables
-            .iter()
-            .chain(&request.call_variables)
-            .map(|given| of_given(given, origin)),
-    );
-    Ok(list)
-}
-
-/// A variable given with a call, as the compiler sees it.
-#[must_use]
-pub fn of_given(given: &GivenVariable, origin: VariableOrigin) -> Variable {
-    Variable {
-        key: given.key.clone().into(),
-        value: given.value.clone(),
-        raw: given.raw,
-        file: given.kind == VariableKind::File,
-        masked: false,
-        environment_scope: None,
-        origin,
-    }
-}
-
-/// Rows 12 and 13: the compiled form of the configuration.
-async fn form(
-    app: &App,
-    request: &Arc<NewPipeline>,
-    place: &Place,
-    text: &Arc<str>,
-    predefined: &[Variable],
-    overriding: &[Variable],
-) -> Result<std::result::Result<Arc<Form>, Refusal>> {
-    let form = match place.revision.form(&request.inputs, predefined, overriding) {
-        Some(form) => form,
-        None => {
-            let known = include_time(predefined, overriding);
-            let loaded = load(app, request, place, text, &known).await?;
-            place.revision.remember(loaded, &request.inputs, &known)
-        }
-    };
-    let first_error = form
-        .loaded
-        .diagnostics
-        .iter()
-        .find(|found| found.severity == Severity::Error);
-    Ok(match first_error {
-        Some(error) => Err(Refusal::config_error(error.message.clone())),
-        None => Ok(form),
-    })
-}
-
-/// Compiles the configuration, fetching what it includes.
-async fn load(app: &App, request: &NewPipeline, place: &Place, text: &Arc<str>, known: &[Variable]) -> Result<Loaded> {
-    let mut provider = Provider::new(app, request, &place.sha);
-    let limits = limits(app);
-    let fqdn = app.settings.external_url.fqdn();
-    let load = LoadRequest {
-        file_name: request
-            .project
-            .settings
-            .config_path
-            .as_deref()
-            .unwrap_or(DEFAULT_CONFIG_PATH),
-        text: Arc::clone(text),
-        file_project: None,
-        file_sha: None,
-        inputs: &request.inputs,
-        variables: known,
-        project_path: &request.project.full_path,
-        sha: place.sha.as_str(),
-        server_fqdn: &fqdn,
-        limits: &limits,
-    };
-    loop {
-        // Files are small as a rule; a large one must not hold up other requests on this thread.
-        let step = if load.text.len() > LARGE_CONFIG_BYTES {
-            tokio::task::block_in_place(|| compile::load::load(&load, provider.facts()))
-        } else {
-            compile::load::load(&load, provider.facts())
-        };
-        match step {
-            Step::Done(loaded) => return Ok(loaded),
-            Step::Needs(demands) => provider.fetch(demands).await?,
-        }
-    }
-}
-
-/// Rows 14 to 20: which jobs the pipeline gets.
-async fn plan(
-    app: &App,
-    request: &Arc<NewPipeline>,
-    place: &Place,
-    form: Arc<Form>,
-    predefined: &[Variable],
-    overriding: &[Variable],
-) -> Result<std::result::Result<(Outcome, Vec<String>), Refusal>> {
-    let config = form
-        .loaded
-        .config
-        .as_ref()
-        .ok_or_else(|| Error::internal("no configuration and no error"))?;
-    let limits = limits(app);
-    let plan_request = PlanRequest {
-        source: request.source,
-        git_ref: &place.git_ref,
-        merge_request: false,
-        project_path: &request.project.full_path,
-        predefined,
-        overriding,
-        only_job: None,
-        limits: &limits,
-    };
-    let mut provider = Provider::new(app, request, &place.sha);
-    let large = place.revision.text.len() > LARGE_CONFIG_BYTES;
-    let planned = loop {
-        let step = if large {
-            tokio::task::block_in_place(|| config.plan(&plan_request, provider.facts()))
-        } else {
-            config.plan(&plan_request, provider.facts())
-        };
-        match step {
-            Step::Done(planned) => break planned,
-            Step::Needs(demands) => provider.fetch(demands).await?,
-        }
-    };
-    let warnings = planned.warnings.into_iter().map(|warning| warning.message).collect();
-    Ok(match planned.result {
-        PlanResult::Plan(plan) => check_size(app, &plan).map(|()| {
-            (
-                Outcome::Run {
-                    plan,
-                    form: Arc::clone(&form),
-                },
-                warnings,
-            )
-        }),
-        PlanResult::FilteredByWorkflowRules => Err(Refusal::not_kept(
-            "The pipeline did not run. Review the workflow:rules configuration for the pipeline.",
-        )),
-        PlanResult::Empty => Err(Refusal::not_kept(
-            "The resulting pipeline would have been empty. Review the rules configuration for the relevant jobs.",
-        )),
-        PlanResult::Invalid(found) => {
-            let texts: Vec<&str> = found.iter().map(|diagnostic| diagnostic.message.as_str()).collect();
-            Err(Refusal::config_error(texts.join("\n")))
-        }
-    })
-}
-
-/// Row 16.
-fn check_size(app: &App, plan: &Plan) -> Result<(), Refusal> {
-    let most = app.settings.max_jobs_per_pipeline;
-    if most == 0 || plan.jobs.len() <= most {
-        return Ok(());
-    }
-    Err(Refusal {
-        message: format!(
-            "The number of jobs has exceeded the limit of {most}. Try splitting the configuration with \
-             parent-child-pipelines"
-        ),
-        failure_reason: Some(PipelineFailureReason::SizeLimitExceeded),
-    })
-}
-
-fn limits(app: &App) -> Limits {
-    Limits {
-        jobs: app.settings.max_jobs_per_pipeline,
-        ..Limits::default()
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use compile::facts::FetchedFile;
+use compile::facts::{Component, FetchedFile};
 use compile::{Answer, Demand, Facts, FileKey};
 use model::{Project, Sha, Source};
 
@@ -11,6 +11,7 @@ use crate::access::Ability;
 use crate::caller::{Caller, Credential, UserCaller};
 use crate::error::{Error, Result};
 use crate::lookup::{self, ProjectKey};
+use crate::pipelines::components::{self, Address};
 use crate::pipelines::request::NewPipeline;
 
 /// Largest included file, in bytes (GitLab refuses more than 2 MiB of YAML with its own message).
@@ -77,7 +78,7 @@ impl<'a> Provider<'a> {
                 None => Answer::Missing,
             }),
             Demand::File(FileKey::Remote { url, .. }) => Ok(Answer::Failed(format!(
-                "Remote file `{url}` could not be fetched: this server does not fetch remote files"
+                "Remote file `{url}` could not be fetched: this server does not fetch remote files, include a file of a project instead"
             ))),
             Demand::File(FileKey::Component { address }) => self.component(address).await,
             Demand::File(FileKey::Given { .. }) => Ok(Answer::Missing),
@@ -186,11 +187,58 @@ impl<'a> Provider<'a> {
         .await
     }
 
-    /// A component of this server: `HOST/GROUP/PROJECT/NAME@VERSION`.
+    /// A component of this server, if the user may read its project's code.
     async fn component(&self, address: &str) -> Result<Answer> {
-        let _ = address;
-        Ok(Answer::Failed(format!("Component '{address}' - content not found")))
+        let fqdn = self.app.settings.external_url.fqdn();
+        let Some(found) = Address::parse(address, &fqdn) else {
+            return Ok(Answer::Missing);
+        };
+        let Some(project) = self.other_project(&found.project).await? else {
+            return Ok(Answer::Denied);
+        };
+        let repository = match self.app.repositories.open(&project) {
+            Ok(repository) => repository,
+            Err(git::Error::NoRepository { .. }) => return Ok(Answer::Missing),
+            Err(error) => return Err(error.into()),
+        };
+        crate::blocking(move || read_component(&repository, project, found)).await
     }
+}
+
+fn read_component(repository: &git::Repository, project: Project, address: Address) -> Result<Answer> {
+    let tags = repository.tags(None)?;
+    let newest = components::newest(&address.version, tags.iter().map(|tag| tag.name.as_str()));
+    let version = newest.unwrap_or(&address.version);
+    let Some(sha) = repository.revision(version)? else {
+        return Ok(match address.version.as_str() {
+            "~latest" => Answer::Failed(format!(
+                "Component '{}/{}' - The ~latest version reference needs a tag that is a semantic version",
+                address.project, address.name
+            )),
+            _ => Answer::Missing,
+        });
+    };
+    for path in address.files() {
+        let content = match repository.file(&sha, &path, MAX_FILE_BYTES) {
+            Ok(Some(file)) => file.content,
+            Ok(None) | Err(git::Error::InvalidPath { .. }) => continue,
+            Err(git::Error::TooLarge { .. }) => return Ok(Answer::Failed("The provided YAML is too big".to_owned())),
+            Err(error) => return Err(error.into()),
+        };
+        let is_release = components::released(version).is_some() && tags.iter().any(|tag| tag.name == version);
+        return Ok(Answer::File(FetchedFile {
+            text: Arc::from(String::from_utf8_lossy(&content)),
+            project: Some(project.full_path),
+            sha: Some(sha.to_string()),
+            component: Some(Component {
+                version: if is_release { version.to_owned() } else { String::new() },
+                sha: sha.to_string(),
+                name: address.name,
+                reference: address.version,
+            }),
+        }));
+    }
+    Ok(Answer::Missing)
 }
 
 /// A commit of a project.

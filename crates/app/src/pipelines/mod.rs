@@ -2,8 +2,12 @@
 
 pub mod actions;
 mod by_api;
+pub mod compiled;
+pub mod components;
 pub mod config;
 pub mod create;
+pub mod dry_run;
+pub mod explanation;
 pub mod facts;
 pub mod given;
 pub mod outdated;
@@ -11,7 +15,8 @@ mod persist;
 pub mod read;
 pub mod request;
 
-pub use by_api::{ApiCall, create_by_api};
+pub use by_api::{ApiCall, create_by_api, dry_run_by_api};
 pub use create::{Created, create};
+pub use dry_run::DryRun;
 pub use request::NewPipeline;
 pub use store::ops::pipelines::PipelineOrder;

@@ -32,15 +32,16 @@ use crate::pipelines::request::NewPipeline;
 ///
 /// Only what is wrong with the server.
 pub(super) async fn store(app: &App, request: Arc<NewPipeline>, prepared: Prepared) -> Result<Created> {
-    let place = (prepared.git_ref, prepared.protected, prepared.sha);
+    let place = prepared.place;
+    let place = (place.git_ref, place.protected, place.sha);
     let mut row = Row::new(app, request, place)?;
     match prepared.outcome {
         Outcome::Skip => {
             row.status = Status::Skipped;
             row.finished_at = Some(row.now);
         }
-        Outcome::Run { plan, form } => {
-            let jobs = Jobs::decide(plan, form, row.now)?;
+        Outcome::Run { plan, compiled } => {
+            let jobs = Jobs::decide(plan, compiled.form, row.now)?;
             row.status = jobs.decisions.pipeline;
             row.jobs = Some(jobs);
         }

@@ -4,4 +4,4 @@ mod manage;
 mod run;
 
 pub use manage::{NewTrigger, Shown, create, delete, get, list, update};
-pub use run::{TriggerCall, run};
+pub use run::{TriggerCall, dry_run, run};

@@ -11,7 +11,9 @@ use store::{Tx, ops};
 use crate::error::{Error, Result};
 use crate::lookup::{self, ProjectKey};
 use crate::pipelines::Created;
-use crate::pipelines::create;
+use crate::pipelines::compiled::Reveal;
+use crate::pipelines::create::{self, Context};
+use crate::pipelines::dry_run::{self, DryRun};
 use crate::pipelines::request::{NewPipeline, Skip, Upstream};
 use crate::{App, keys};
 
@@ -42,6 +44,27 @@ pub struct TriggerCall {
 /// 404 for an unknown project or token or one that do not belong together, 401 for the token of a
 /// job that does not run, otherwise what [`create::create`] says.
 pub async fn run(app: &App, call: TriggerCall) -> Result<Created> {
+    let (request, context) = checked(app, call).await?;
+    create::create(app, request, context).await
+}
+
+/// Says what [`run`] would start; stores nothing, not even that the token was used.
+///
+/// Values of the project's own variables are not told: whoever holds a token may use them, not read them.
+///
+/// # Errors
+///
+/// The same.
+pub async fn dry_run(app: &App, call: TriggerCall) -> Result<DryRun> {
+    let (request, context) = checked(app, call).await?;
+    let reveal = Reveal {
+        settings: false,
+        given: true,
+    };
+    dry_run::dry_run(app, request, context, reveal).await
+}
+
+async fn checked(app: &App, call: TriggerCall) -> Result<(NewPipeline, Context)> {
     let key = call.project.clone().ok_or(Error::NotFoundPlain)?;
     let token = Token::parse(app, &call.token);
     let app_in_read = app.clone();
@@ -54,7 +77,7 @@ pub async fn run(app: &App, call: TriggerCall) -> Result<Created> {
             Ok::<_, Error>((holder, project, context))
         })
         .await?;
-    create::create(app, request(call, holder, project), context).await
+    Ok((request(call, holder, project), context))
 }
 
 /// A token as far as it can be told without the database.

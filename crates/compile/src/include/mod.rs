@@ -75,6 +75,8 @@ pub(crate) struct Reader<'a> {
     bytes: usize,
     /// Whether all facts so far are of the pipeline's own commit.
     is_fixed: Cell<bool>,
+    /// Whether the root file itself could not be read.
+    root_unreadable: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -94,6 +96,7 @@ impl<'a> Reader<'a> {
             remarks: Vec::new(),
             bytes: 0,
             is_fixed: Cell::new(true),
+            root_unreadable: false,
         }
     }
 
@@ -111,13 +114,10 @@ impl<'a> Reader<'a> {
             .iter()
             .map(|(name, value)| (name.clone(), given(value)))
             .collect();
-        let content = self.content(
-            request.file_name.to_owned(),
-            request.text.clone(),
-            &given,
-            &place,
-            header,
-        )?;
+        let (name, text) = (request.file_name.to_owned(), request.text.clone());
+        let content = self.content(name, text, &given, &place, header);
+        self.root_unreadable = content.is_err();
+        let content = content?;
         self.with_includes(&content, &place)
     }
 
@@ -155,7 +155,13 @@ impl<'a> Reader<'a> {
         if let Some(include) = parsed.include.clone() {
             self.header_includes(&include, &mut parsed, place)?;
         }
-        let values = parsed.resolve(given).map_err(|errors| joined(&errors))?;
+        let values = match parsed.resolve(given) {
+            Ok(values) => values,
+            Err(errors) => {
+                *header = Some(parsed);
+                return Err(joined(&errors));
+            }
+        };
         let content = self.interpolate(&documents.content, &values, &parsed, place);
         *header = Some(parsed);
         content.map_err(|error| Finding::new(error.message, error.span).into())
@@ -366,6 +372,10 @@ impl<'a> Reader<'a> {
 
     pub(crate) fn is_fixed(&self) -> bool {
         self.is_fixed.get()
+    }
+
+    pub(crate) const fn root_unreadable(&self) -> bool {
+        self.root_unreadable
     }
 
     pub(crate) fn remarks(&mut self) -> Vec<Finding> {

@@ -1,16 +1,17 @@
 //! Pipelines: list, get, create with an access token, variables (rest-api.md 3).
 
 use app::pipelines::read::{self, Filter, Scope};
-use app::pipelines::{self, ApiCall, PipelineOrder, actions};
+use app::pipelines::{self, ApiCall, PipelineOrder, actions, explanation};
 use app::{App, Sort};
 use axum::Json;
 use axum::Router;
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post, put};
 use model::definition::GivenVariable;
 use model::{PipelineId, VariableKind};
 
+use super::triggers::DRY_RUN;
 use crate::call::{Call, OrJobToken};
 use crate::page::{self, Page};
 use crate::params::Reader;
@@ -27,6 +28,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/projects/{id}/pipelines/{pipeline_id}/retry", post(retry))
         .route("/projects/{id}/pipelines/{pipeline_id}/metadata", put(rename))
         .route("/projects/{id}/pipelines/{pipeline_id}/variables", get(variables))
+        .route("/projects/{id}/pipelines/{pipeline_id}/explanation", get(explanation))
 }
 
 async fn list(State(app): State<App>, call: Call<OrJobToken>) -> ApiResult<Response> {
@@ -98,6 +100,12 @@ async fn variables(State(app): State<App>, call: Call) -> ApiResult<Json<Vec<wir
     Ok(Json(given.into_iter().map(present::pipeline::variable).collect()))
 }
 
+async fn explanation(State(app): State<App>, call: Call) -> ApiResult<Json<wire::lint::PipelineExplanation>> {
+    let id = PipelineId(call.id("pipeline_id")?);
+    let explained = explanation::explain(&app, call.caller.clone(), call.project()?, id).await?;
+    Ok(Json(present::lint::explained(explained)))
+}
+
 async fn cancel(State(app): State<App>, call: Call) -> ApiResult<Json<wire::pipeline::Pipeline>> {
     let id = PipelineId(call.id("pipeline_id")?);
     actions::cancel(&app, call.caller.clone(), call.project()?, id).await?;
@@ -133,7 +141,7 @@ async fn after(app: &App, call: &Call, id: PipelineId) -> app::Result<wire::pipe
     Ok(pipeline)
 }
 
-async fn create(State(app): State<App>, call: Call) -> ApiResult<Created<wire::pipeline::Pipeline>> {
+async fn create(State(app): State<App>, call: Call) -> ApiResult<Response> {
     let mut reader = call.reader();
     let ref_text = reader.required_text("ref");
     let given = reader.hashes("variables").unwrap_or_default();
@@ -150,11 +158,13 @@ async fn create(State(app): State<App>, call: Call) -> ApiResult<Created<wire::p
         variables,
         inputs: inputs.unwrap_or_default(),
     };
-    let created = pipelines::create_by_api(&app, call.caller.clone(), call.project()?, asked).await?;
-    Ok(Created(present::pipeline::created(
-        &app.settings.external_url,
-        &created,
-    )))
+    let (caller, project) = (call.caller.clone(), call.project()?);
+    if call.params.is_true(DRY_RUN) {
+        let dry_run = pipelines::dry_run_by_api(&app, caller, project, asked).await?;
+        return Ok(Json(present::lint::dry_run(dry_run)).into_response());
+    }
+    let created = pipelines::create_by_api(&app, caller, project, asked).await?;
+    Ok(Created(present::pipeline::created(&app.settings.external_url, &created)).into_response())
 }
 
 fn variable(reader: &mut Reader<'_>) -> GivenVariable {

@@ -2,13 +2,13 @@
 
 use app::triggers::{self, NewTrigger, TriggerCall};
 use app::{App, Error, ProjectKey, Result};
-use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
+use axum::{Json, Router};
 use model::{Timestamp, TriggerTokenId};
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as JsonValue};
 
 use crate::Params;
 use crate::call::Call;
@@ -19,6 +19,10 @@ use crate::respond::{ApiResult, Created, NoContent};
 
 /// The value of `X-Gitlab-Event` that would make a loop: a pipeline's end starting the next one.
 const PIPELINE_EVENT: &str = "Pipeline Hook";
+
+/// Our addition: exactly `true` answers what the call would create, and creates nothing. Any other
+/// value is a parameter like those that GitLab does not know.
+pub(super) const DRY_RUN: &str = "dry_run";
 
 pub(crate) fn routes() -> Router<App> {
     Router::new()
@@ -32,11 +36,7 @@ pub(crate) fn routes() -> Router<App> {
 }
 
 /// The trigger call. It looks at the token only; no other credentials count here.
-async fn run(
-    State(app): State<App>,
-    headers: HeaderMap,
-    params: Params,
-) -> ApiResult<Created<wire::pipeline::Pipeline>> {
+async fn run(State(app): State<App>, headers: HeaderMap, params: Params) -> ApiResult<Response> {
     let call = parse(&params)?;
     if headers
         .get("x-gitlab-event")
@@ -45,11 +45,12 @@ async fn run(
         return Err(Error::forbidden().into());
     }
     let call = call.check()?;
+    if params.is_true(DRY_RUN) {
+        let dry_run = triggers::dry_run(&app, call).await?;
+        return Ok(Json(present::lint::dry_run(dry_run)).into_response());
+    }
     let created = triggers::run(&app, call).await?;
-    Ok(Created(present::pipeline::created(
-        &app.settings.external_url,
-        &created,
-    )))
+    Ok(Created(present::pipeline::created(&app.settings.external_url, &created)).into_response())
 }
 
 /// A trigger call whose parameters are there and of the right kinds; variables are not looked at yet.
@@ -107,17 +108,19 @@ impl Unchecked<'_> {
 
 /// All parameters as JSON, without the token: what the job finds in `TRIGGER_PAYLOAD` (rest-api.md 1.5).
 fn payload(params: &Params, ref_text: &str) -> String {
-    let mut object: Map<String, Json> = params
+    // The dry run sees what the call itself would see.
+    let is_dry_run = params.is_true(DRY_RUN);
+    let mut object: Map<String, JsonValue> = params
         .values()
         .iter()
-        .filter(|(name, _)| name.as_str() != "token")
+        .filter(|(name, _)| name.as_str() != "token" && !(is_dry_run && name.as_str() == DRY_RUN))
         .map(|(name, value)| (name.clone(), value.to_json()))
         .collect();
-    object.insert("ref".to_owned(), Json::String(ref_text.to_owned()));
-    if !matches!(object.get("variables"), Some(Json::Object(_))) {
-        object.insert("variables".to_owned(), Json::Object(Map::new()));
+    object.insert("ref".to_owned(), JsonValue::String(ref_text.to_owned()));
+    if !matches!(object.get("variables"), Some(JsonValue::Object(_))) {
+        object.insert("variables".to_owned(), JsonValue::Object(Map::new()));
     }
-    Json::Object(object).to_string()
+    JsonValue::Object(object).to_string()
 }
 
 async fn list(State(app): State<App>, call: Call) -> ApiResult<Response> {
@@ -131,10 +134,10 @@ async fn list(State(app): State<App>, call: Call) -> ApiResult<Response> {
     Ok(page::answer(url, &call.params, page, page.counted(shown, total)))
 }
 
-async fn show(State(app): State<App>, call: Call) -> ApiResult<axum::Json<wire::token::Trigger>> {
+async fn show(State(app): State<App>, call: Call) -> ApiResult<Json<wire::token::Trigger>> {
     let id = TriggerTokenId(call.id("trigger_id")?);
     let shown = triggers::get(&app, call.caller.clone(), call.project()?, id).await?;
-    Ok(axum::Json(present::token::shown(&app.settings.external_url, shown)))
+    Ok(Json(present::token::shown(&app.settings.external_url, shown)))
 }
 
 async fn create(State(app): State<App>, call: Call) -> ApiResult<Created<wire::token::Trigger>> {
@@ -148,13 +151,13 @@ async fn create(State(app): State<App>, call: Call) -> ApiResult<Created<wire::t
     Ok(Created(present::token::shown(&app.settings.external_url, shown)))
 }
 
-async fn update(State(app): State<App>, call: Call) -> ApiResult<axum::Json<wire::token::Trigger>> {
+async fn update(State(app): State<App>, call: Call) -> ApiResult<Json<wire::token::Trigger>> {
     let id = TriggerTokenId(call.id("trigger_id")?);
     let mut reader = call.reader();
     let description = reader.text("description");
     reader.finish()?;
     let shown = triggers::update(&app, call.caller.clone(), call.project()?, id, description).await?;
-    Ok(axum::Json(present::token::shown(&app.settings.external_url, shown)))
+    Ok(Json(present::token::shown(&app.settings.external_url, shown)))
 }
 
 async fn revoke(State(app): State<App>, headers: HeaderMap, call: Call) -> ApiResult<NoContent> {

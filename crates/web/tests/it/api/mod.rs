@@ -3,6 +3,7 @@
 mod authentication;
 mod bad_input;
 mod groups;
+mod lint;
 mod members;
 mod projects;
 mod repository;
