@@ -217,7 +217,7 @@ impl Asker {
         let sha = repository.revision(wanted)?.ok_or(Error::NotFound("Commit"))?;
         let revision = create::revision(app, &self.project, &sha).await?;
         let (git_ref, _) = self.git_ref(app, ref_text.or(content_ref))?;
-        Ok(self.place(git_ref, sha, revision))
+        self.place(app, git_ref, sha, revision)
     }
 
     /// The place of a text: beside the files of a branch or tag, or nowhere.
@@ -231,16 +231,17 @@ impl Asker {
             None => (Sha::zero(), NO_COMMIT),
         };
         let revision = Revision::new(commit, ConfigText::Text(Arc::clone(text)));
-        Ok(self.place(git_ref, sha, Arc::new(revision)))
+        self.place(app, git_ref, sha, Arc::new(revision))
     }
 
-    fn place(&self, git_ref: GitRef, sha: Sha, revision: Arc<Revision>) -> Place {
-        Place {
+    fn place(&self, app: &App, git_ref: GitRef, sha: Sha, revision: Arc<Revision>) -> Result<Place> {
+        Ok(Place {
+            tag_message: create::tag_message(app, &self.project, &git_ref)?,
             protected: access::is_protected(&self.context.protected, &git_ref.name, git_ref.is_tag),
             git_ref,
             sha,
             revision,
-        }
+        })
     }
 
     /// The branch or tag that is meant, and its commit where it has one; otherwise the default branch.

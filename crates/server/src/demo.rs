@@ -78,9 +78,8 @@ async fn show(server: &Server, once: bool) -> anyhow::Result<ExitCode> {
     let pipeline_id = pipeline["id"].as_i64().context("a pipeline without id")?;
     println!("pipeline {pipeline_id} started\n");
     let ending = follow(&client, id, pipeline_id).await?;
-    println!("\nIts page:   {}", pipeline["web_url"].as_str().unwrap_or_default());
     println!(
-        "Its JSON:   curl --header 'PRIVATE-TOKEN: {token}' {}/api/v4/projects/{id}/pipelines/{pipeline_id}",
+        "\nIts JSON:   curl --header 'PRIVATE-TOKEN: {token}' {}/api/v4/projects/{id}/pipelines/{pipeline_id}",
         server.url()
     );
     println!("Once more:  {curl}");

@@ -30,6 +30,8 @@ pub struct Place {
     pub sha: Sha,
     /// Whether the branch or tag is protected.
     pub protected: bool,
+    /// Message of an annotated tag.
+    pub tag_message: Option<String>,
     /// The commit's facts, and the configuration.
     pub revision: Arc<Revision>,
 }
@@ -204,7 +206,7 @@ fn facts_of<'a>(app: &'a App, request: &'a NewPipeline, context: &'a Context, pl
         sha: &place.sha,
         before_sha: &request.before_sha,
         commit: &place.revision.commit,
-        tag_message: None,
+        tag_message: place.tag_message.as_deref(),
         source: request.source,
         iid: None,
         created_at: None,

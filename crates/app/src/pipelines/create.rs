@@ -166,6 +166,7 @@ pub(crate) async fn prepare_with(
         revision = Arc::new(Revision::new(revision.commit.clone(), ConfigText::Text(text)));
     }
     let place = Place {
+        tag_message: tag_message(app, &request.project, &git_ref)?,
         git_ref,
         sha,
         protected,
@@ -181,6 +182,22 @@ pub(crate) async fn prepare_with(
             let place = Some((place.git_ref, place.protected, place.sha));
             Ok(Err(Failure { refusal, place }))
         }
+    }
+}
+
+/// Returns the message of an annotated tag; `None` for anything else.
+///
+/// # Errors
+///
+/// Only what is wrong with the server.
+pub(crate) fn tag_message(app: &App, project: &Project, git_ref: &GitRef) -> Result<Option<String>> {
+    if !git_ref.is_tag {
+        return Ok(None);
+    }
+    match app.repositories.open(project) {
+        Ok(repository) => Ok(repository.tag(&git_ref.name)?.and_then(|tag| tag.message)),
+        Err(git::Error::NoRepository { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 

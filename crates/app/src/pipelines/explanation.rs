@@ -72,6 +72,7 @@ pub async fn explain(app: &App, caller: Caller, key: ProjectKey, id: PipelineId)
         Err(error) => return Err(error),
     };
     let place = Place {
+        tag_message: create::tag_message(app, &request.project, &pipeline.git_ref)?,
         git_ref: pipeline.git_ref.clone(),
         sha: pipeline.sha.clone(),
         protected: pipeline.protected,

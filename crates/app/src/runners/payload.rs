@@ -140,7 +140,12 @@ pub async fn build(
     let revision = create::revision(app, &gathered.project, &gathered.pipeline.sha).await?;
     let token = gathered.token(app);
     let url = clone_url(app, &gathered.project, &token);
-    let of_pipeline = variables::of_pipeline(&gathered.pipeline_facts(app, &revision.commit));
+    let tag_message = create::tag_message(app, &gathered.project, &gathered.pipeline.git_ref)?;
+    let facts = PipelineFacts {
+        tag_message: tag_message.as_deref(),
+        ..gathered.pipeline_facts(app, &revision.commit)
+    };
+    let of_pipeline = variables::of_pipeline(&facts);
     let variables = of_job(&JobFacts {
         settings: &app.settings,
         project: &gathered.project,

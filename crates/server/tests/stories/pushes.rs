@@ -94,3 +94,29 @@ fn a_clone_needs_a_token_and_gives_the_files_back(server: &mut TestServer) {
     let text = std::fs::read_to_string(there.path().join("copy/src/a.txt")).unwrap();
     assert_eq!(text, "hello\n");
 }
+
+story!(the_message_of_an_annotated_tag_decides_rules, runners: 0);
+
+fn the_message_of_an_annotated_tag_decides_rules(server: &mut TestServer) {
+    let ci = "always: {script: \"true\"}\n\
+              announced: {script: \"true\", rules: [{if: '$CI_COMMIT_TAG_MESSAGE =~ /announce this/'}]}\n";
+    let project = server.api().project(&[(".gitlab-ci.yml", ci)]);
+    project.repository.git(&["tag", "v1"]);
+    project
+        .repository
+        .git(&["tag", "--annotate", "--message=announce this", "v2"]);
+    for (tag, expected) in [("v1", vec!["always"]), ("v2", vec!["announced", "always"])] {
+        project.push(&format!("refs/tags/{tag}"));
+        let pipeline = eventually("the tag's pipeline", || {
+            project.get(&format!("/pipelines?ref={tag}")).get(0).cloned()
+        });
+        let jobs = project.get(&format!("/pipelines/{}/jobs", pipeline["id"]));
+        let names: Vec<&str> = jobs
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|job| job["name"].as_str().unwrap())
+            .collect();
+        assert_eq!(names, expected, "{tag}");
+    }
+}
