@@ -13,6 +13,10 @@ const MAX_VALUE_BYTES: usize = 4 << 20;
 /// name a large one would fill the memory otherwise.
 const MAX_INSERTED_BYTES: usize = 8 << 20;
 
+/// Bytes that references may put into a name or a path: as long as a path may be. Each job of a
+/// pipeline has some, so large values would be repeated a thousand times.
+pub const MAX_NAME_BYTES: usize = 4096;
+
 /// A variable as the expander sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Definition<'a> {
@@ -93,6 +97,25 @@ pub fn single_references(text: &str) -> impl Iterator<Item = &str> {
 /// Expands references once (E1, E2). The look-up answers for names only.
 #[must_use]
 pub fn expand<'t>(text: &'t str, undefined: Undefined, lookup: &dyn Fn(&str) -> Option<Cow<'t, str>>) -> Cow<'t, str> {
+    expand_within(text, undefined, MAX_VALUE_BYTES, lookup)
+}
+
+/// As [`expand`], for a name or a path: beyond [`MAX_NAME_BYTES`] references vanish.
+#[must_use]
+pub fn expand_name<'t>(
+    text: &'t str,
+    undefined: Undefined,
+    lookup: &dyn Fn(&str) -> Option<Cow<'t, str>>,
+) -> Cow<'t, str> {
+    expand_within(text, undefined, MAX_NAME_BYTES, lookup)
+}
+
+fn expand_within<'t>(
+    text: &'t str,
+    undefined: Undefined,
+    most: usize,
+    lookup: &dyn Fn(&str) -> Option<Cow<'t, str>>,
+) -> Cow<'t, str> {
     if !has_reference(text) {
         return Cow::Borrowed(text);
     }
@@ -104,7 +127,7 @@ pub fn expand<'t>(text: &'t str, undefined: Undefined, lookup: &dyn Fn(&str) -> 
         match piece {
             Piece::Text(text) => out.push_str(text),
             Piece::Reference { key, written } => match lookup(key) {
-                Some(value) if out.len() + value.len() <= MAX_VALUE_BYTES => out.push_str(&value),
+                Some(value) if out.len() + value.len() <= most => out.push_str(&value),
                 Some(_) => {}
                 None if undefined == Undefined::Keep => out.push_str(written),
                 None => {}
@@ -121,11 +144,29 @@ pub fn expand<'t>(text: &'t str, undefined: Undefined, lookup: &dyn Fn(&str) -> 
 ///
 /// [`Cycle`] when two or more need each other; nothing is expanded then.
 pub fn expand_all<'a>(variables: &[Definition<'a>], purpose: Purpose) -> Result<Vec<Definition<'a>>, Cycle> {
+    expand_all_within(variables, purpose, MAX_INSERTED_BYTES)
+}
+
+/// As [`expand_all`] for the server, when the values are wanted for a name or a path: beyond
+/// [`MAX_NAME_BYTES`] references vanish.
+///
+/// # Errors
+///
+/// As [`expand_all`].
+pub fn expand_all_for_name<'a>(variables: &[Definition<'a>]) -> Result<Vec<Definition<'a>>, Cycle> {
+    expand_all_within(variables, Purpose::Server, MAX_NAME_BYTES)
+}
+
+fn expand_all_within<'a>(
+    variables: &[Definition<'a>],
+    purpose: Purpose,
+    most: usize,
+) -> Result<Vec<Definition<'a>>, Cycle> {
     let order = sort::by_need(variables)?;
     let mut expanded: Vec<Definition<'a>> = Vec::with_capacity(variables.len());
     // Name → place in `expanded` of the last one with it: what a reference takes.
     let mut placed: HashMap<Cow<'a, str>, usize> = HashMap::with_capacity(variables.len());
-    let mut room = MAX_INSERTED_BYTES;
+    let mut room = most;
     for index in order {
         let variable = &variables[index];
         let mut done = variable.clone();

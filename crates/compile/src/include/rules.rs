@@ -7,7 +7,7 @@ use crate::entry::rules::{Exists, Rule, RulesOf, rules};
 use crate::expression;
 use crate::facts::{Answer, Demand};
 use crate::glob;
-use crate::variables::{Definition, Purpose, Undefined, expand, expand_all};
+use crate::variables::{Definition, Undefined, expand_all_for_name, expand_name};
 
 use super::locations::Location;
 use super::{Place, Reader, Stop};
@@ -138,7 +138,7 @@ impl Reader<'_> {
                 file: variable.file,
             })
             .collect();
-        let values = expand_all(&list, Purpose::Server).unwrap_or(list);
+        let values = expand_all_for_name(&list).unwrap_or(list);
         let lookup = |name: &str| {
             self.variable(name, place);
             values
@@ -147,6 +147,6 @@ impl Reader<'_> {
                 .find(|value| value.key == name)
                 .map(|value| value.value.clone())
         };
-        expand(text, Undefined::Keep, &lookup).into_owned()
+        expand_name(text, Undefined::Keep, &lookup).into_owned()
     }
 }

@@ -11,7 +11,9 @@ use model::definition::{YamlVariable, group_name};
 use crate::config::{Config, ConfigJob, PlanRequest};
 use crate::plan::{Variable, VariableOrigin};
 use crate::regex::RegexCache;
-use crate::variables::{Cycle, Definition, Purpose, Undefined, expand, expand_all, has_reference};
+use crate::variables::{
+    Cycle, Definition, Purpose, Undefined, expand, expand_all, expand_all_for_name, expand_name, has_reference,
+};
 
 /// The variables of a pipeline, ready to be looked up.
 pub(crate) struct Table<'a> {
@@ -258,7 +260,7 @@ impl<'a> Scope<'_, 'a> {
 
     /// E2 over unexpanded values: unknown references stay.
     pub(crate) fn expand_once(&self, text: &str) -> String {
-        expand(text, Undefined::Keep, &|name| self.lookup(name)).into_owned()
+        expand_name(text, Undefined::Keep, &|name| self.lookup(name)).into_owned()
     }
 
     /// E1 or E2 over values that are expanded in one another first.
@@ -268,7 +270,7 @@ impl<'a> Scope<'_, 'a> {
         }
         let reachable = self.reachable(text);
         let list = self.definitions(&|key| reachable.contains(key));
-        let values = expand_all(&list, Purpose::Server).unwrap_or(list);
+        let values = expand_all_for_name(&list).unwrap_or(list);
         let lookup = |name: &str| {
             values
                 .iter()
@@ -276,7 +278,7 @@ impl<'a> Scope<'_, 'a> {
                 .find(|definition| definition.key == name)
                 .map(|d| d.value.clone())
         };
-        expand(text, undefined, &lookup).into_owned()
+        expand_name(text, undefined, &lookup).into_owned()
     }
 
     /// Names that the text refers to, directly or through other variables.

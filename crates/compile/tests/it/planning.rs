@@ -310,6 +310,20 @@ fn the_server_expands_what_it_needs_itself() {
 }
 
 #[test]
+fn large_values_are_not_repeated_in_the_names_of_every_job() {
+    let large = "x".repeat(100_000);
+    let text = format!(
+        "variables: {{BIG: {large}, B4: $BIG$BIG$BIG$BIG}}\n\
+         a: {{script: x, environment: e$B4$BIG, resource_group: g$B4, tags: [t$BIG]}}\n"
+    );
+    let plan = made(World::default().plan(&text, &Run::of(Source::Push)));
+    let job = &plan.jobs[0];
+    assert_eq!(job.environment.as_deref(), Some("e"));
+    assert_eq!(job.resource_group.as_deref(), Some("g"));
+    assert_eq!(job.tags, ["t"]);
+}
+
+#[test]
 fn definitions_are_shared_between_pipelines() {
     let world = World::default();
     let config = world.config("a: {script: x}\n");
