@@ -470,6 +470,16 @@ fn what_runners_and_git_send(server: &mut TestServer) {
             answer.text()
         );
     }
+    let endless = format!(
+        "POST /api/v4/jobs/{id}/artifacts HTTP/1.1\r\nHost: a\r\nJOB-TOKEN: {}\r\nContent-Type: multipart/form-data; \
+         boundary=x\r\nContent-Length: 100000000000\r\n\r\n--x\r\nContent-Disposition: form-data; \
+         name=\"expire_in\"\r\n\r\n{}",
+        job.token(),
+        "9".repeat(4096)
+    );
+    let answer = http.send_raw(endless.as_bytes());
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(answer.starts_with("HTTP/1.1 400"), "a field without end: {answer}");
     job.succeed();
     assert_eq!(project.finished(&project.get("/pipelines")[0])["status"], "success");
     assert_eq!(server.http().get("/-/readiness").send().status, 200);

@@ -4,6 +4,7 @@ use app::runners::artifacts::{self, Description};
 use app::{App, Error};
 use axum::Json;
 use axum::body::Body;
+use axum::extract::multipart::Field;
 use axum::extract::{FromRequest, Multipart, Path, Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -52,10 +53,7 @@ pub(super) async fn upload(
             }
             continue;
         }
-        let text = field.text().await.map_err(|error| bad(error.body_text()))?;
-        if text.len() > FIELD_LIMIT {
-            return Err(bad(format!("{name} is too long")));
-        }
+        let text = short_text(&name, field).await?;
         match name.as_str() {
             "artifact_type" => description.kind = Some(text),
             "artifact_format" => description.format = Some(text),
@@ -68,6 +66,19 @@ pub(super) async fn upload(
     }
     artifacts::record(&app, &job, upload, description).await?;
     Ok((StatusCode::CREATED, Json(json!({"message": "201 Created"}))).into_response())
+}
+
+/// Reads a field that must be short. No limit holds for the body as a whole, so none is read to its end before it
+/// is measured.
+async fn short_text(name: &str, mut field: Field<'_>) -> Result<String, ApiError> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = field.chunk().await.map_err(|error| bad(error.body_text()))? {
+        bytes.extend_from_slice(&chunk);
+        if bytes.len() > FIELD_LIMIT {
+            return Err(bad("a field is too long".to_owned()));
+        }
+    }
+    String::from_utf8(bytes).map_err(|_| bad(format!("{name} is not UTF-8")))
 }
 
 fn bad(text: String) -> ApiError {
