@@ -220,6 +220,7 @@ fn steps(
     let Some(root) = checked.value else {
         return Err(Stop::Wrong(checked.found));
     };
+    normalize::check_size(&root.jobs, &root.variables)?;
     let jobs = normalize::normalize(root.jobs)?;
     cross::check(&jobs, &root.stages, &root.nameable_stages)?;
     let files = reader.file_names();

@@ -10,6 +10,11 @@ use crate::entry::Finding;
 use crate::entry::job::JobEntry;
 use crate::entry::needs::{NeedEntry, Needs};
 use crate::entry::parallel::{MatrixRow, Parallel};
+use crate::entry::variables::RootVariable;
+
+/// Bytes of scripts and variables that all jobs may have together. What a file says once, in `default`, in
+/// `variables` or in a parallel job, is repeated in every job: a small file could fill memory and database.
+const MAX_BYTES: usize = 128 << 20;
 
 /// A job under its final name.
 #[derive(Clone, Debug)]
@@ -77,6 +82,39 @@ pub(crate) fn normalize(entries: Vec<JobEntry>) -> Result<IndexMap<String, Norma
         }
     }
     Err(Finding::new(texts.join(", "), problems[0].1))
+}
+
+/// Adds up what the jobs will take before anything is repeated.
+///
+/// # Errors
+///
+/// GitLab's text for YAML that grows too large, at the job with which it does.
+pub(crate) fn check_size(entries: &[JobEntry], root: &[RootVariable]) -> Result<(), Finding> {
+    let size = |variable: &YamlVariable| variable.key.len() + variable.value.len();
+    let root_bytes: usize = root.iter().map(|root| size(&root.variable)).sum();
+    let mut total = 0_usize;
+    for entry in entries {
+        let copies = entry.parallel.as_ref().map_or(1, |parallel| match parallel {
+            Parallel::Number(number) => *number as usize,
+            Parallel::Matrix(rows) => rows.iter().map(rows_of).sum(),
+        });
+        let definition = &entry.definition;
+        let scripts = [&definition.before_script, &definition.script, &definition.after_script];
+        let lines: usize = scripts.iter().flat_map(|script| script.iter()).map(String::len).sum();
+        let own: usize = entry.variables.iter().map(size).sum();
+        let bytes = root_bytes + own + lines;
+        total = total.saturating_add(bytes.saturating_mul(copies));
+        if total > MAX_BYTES {
+            return Err(Finding::new("The parsed YAML is too big", entry.span));
+        }
+    }
+    Ok(())
+}
+
+/// How many jobs a row of a matrix gives.
+fn rows_of(row: &MatrixRow) -> usize {
+    row.iter()
+        .fold(1, |jobs: usize, (_, values)| jobs.saturating_mul(values.len()))
 }
 
 fn instances(name: &str, parallel: &Parallel) -> Vec<Instance> {

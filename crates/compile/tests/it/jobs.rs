@@ -286,3 +286,20 @@ fn references_are_filled_in_after_extends() {
         assert_eq!(world().errors(text), [expected], "{text}");
     }
 }
+
+#[test]
+fn what_is_said_once_is_not_repeated_without_end() {
+    let large = "x".repeat(500_000);
+    let jobs: String = (0..300).map(|n| format!("j{n}: {{script: x}}\n")).collect();
+    for text in [
+        format!("variables: {{BIG: {large}}}\n{jobs}"),
+        format!("default: {{before_script: [{large}]}}\n{jobs}"),
+        format!(
+            "a: &a {{script: x, parallel: 200, variables: {{BIG: {large}}}}}\n\
+             b: *a\n"
+        ),
+    ] {
+        let errors = World::default().errors(&text);
+        assert_eq!(errors, ["The parsed YAML is too big"], "{}", &text[..40]);
+    }
+}
