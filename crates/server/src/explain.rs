@@ -8,7 +8,7 @@ use model::{GitRef, Source};
 
 use crate::cli;
 use crate::lint::inputs;
-use crate::local::{Local, excerpt};
+use crate::local::{Local, tell};
 use crate::trigger::pairs;
 
 /// Explains the file for one kind of pipeline.
@@ -28,7 +28,7 @@ pub(crate) fn run(flags: &cli::Explain) -> anyhow::Result<ExitCode> {
     let known: Vec<Variable> = predefined.iter().chain(&given).cloned().collect();
     let loaded = local.load(&inputs(&flags.inputs)?, &known)?;
     for diagnostic in loaded.diagnostics.iter().filter(|one| one.severity == Severity::Error) {
-        eprintln!("{}", excerpt(diagnostic, &loaded.sources));
+        tell(diagnostic, &loaded.sources);
     }
     let Some(config) = &loaded.config else {
         return Ok(ExitCode::FAILURE);

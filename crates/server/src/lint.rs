@@ -6,7 +6,7 @@ use compile::Severity;
 use serde_json::{Value as Json, json};
 
 use crate::cli;
-use crate::local::{Local, excerpt};
+use crate::local::{Local, tell};
 use crate::trigger::pairs;
 
 /// Checks the file; the exit status says whether it is valid.
@@ -26,7 +26,7 @@ pub(crate) fn run(flags: &cli::Lint) -> anyhow::Result<ExitCode> {
         );
     } else {
         for diagnostic in &loaded.diagnostics {
-            eprintln!("{}", excerpt(diagnostic, &loaded.sources));
+            tell(diagnostic, &loaded.sources);
         }
         if let Some(config) = loaded.config.as_ref().filter(|_| valid) {
             let jobs = config.definitions().len();

@@ -169,34 +169,12 @@ fn text_of(text: String) -> Answer {
     })
 }
 
-/// Returns an excerpt of the place a diagnostic points at, for people.
-pub(crate) fn excerpt(diagnostic: &compile::Diagnostic, sources: &[SourceText]) -> String {
-    let severity = match diagnostic.severity {
-        compile::Severity::Error => "error",
-        compile::Severity::Warning => "warning",
+/// Prints a diagnostic with its place on standard error, in colors on a terminal.
+pub(crate) fn tell(diagnostic: &compile::Diagnostic, sources: &[SourceText]) {
+    let text = if std::io::IsTerminal::is_terminal(&std::io::stderr()) {
+        compile::render_colored(diagnostic, sources)
+    } else {
+        compile::render(diagnostic, sources)
     };
-    let mut out = format!("{severity}: {}\n", diagnostic.message);
-    for place in &diagnostic.locations {
-        out.push_str(&format!("  --> {}:{}:{}\n", place.file, place.line, place.column));
-        let source = sources.iter().find(|source| source.name == place.file);
-        let line = usize::try_from(place.line).ok().and_then(|line| line.checked_sub(1));
-        if let Some(text) = source
-            .zip(line)
-            .and_then(|(source, line)| source.text.lines().nth(line))
-        {
-            let gutter = place.line.to_string();
-            let before = usize::try_from(place.column.saturating_sub(1)).unwrap_or(0);
-            let shown: String = text.chars().take(160).collect();
-            out.push_str(&format!("{} |\n{gutter} | {shown}\n", " ".repeat(gutter.len())));
-            out.push_str(&format!(
-                "{} | {}^\n",
-                " ".repeat(gutter.len()),
-                " ".repeat(before.min(160))
-            ));
-        }
-    }
-    if let Some(hint) = &diagnostic.hint {
-        out.push_str(&format!("hint: {hint}\n"));
-    }
-    out
+    eprintln!("{text}");
 }
