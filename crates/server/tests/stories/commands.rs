@@ -33,7 +33,7 @@ fn the_demo_triggers_a_pipeline_follows_it_and_says_how_to_do_it_again() {
         "Konnichiwa, you!",
         "curl --request POST --form token=glptt-",
         "pipeline 2: success",
-        "/-/pipelines/2",
+        "/api/v4/projects/1/pipelines/2",
     ] {
         assert!(text.contains(expected), "`{expected}` is not in:\n{text}");
     }
