@@ -31,6 +31,7 @@ pub mod protected_refs;
 pub mod push;
 pub mod repository;
 pub mod runners;
+pub mod sessions;
 pub mod settings;
 pub mod setup;
 pub mod time;

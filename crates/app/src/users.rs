@@ -14,7 +14,7 @@ use crate::{App, access_tokens, names, setup};
 const MIN_PASSWORD: usize = 8;
 
 /// Longest password in characters: hashing reads all of it.
-const MAX_PASSWORD: usize = 128;
+pub(crate) const MAX_PASSWORD: usize = 128;
 
 /// Which users to list.
 #[derive(Clone, Debug, Default)]
@@ -161,10 +161,19 @@ fn check(new: &NewAccount) -> Result<()> {
     if !is_address(&new.email) || new.email.len() > 254 {
         return Err(Error::invalid("email", "is invalid"));
     }
-    let length = new
-        .password
-        .as_ref()
-        .map_or(MIN_PASSWORD, |password| password.chars().count());
+    match &new.password {
+        Some(password) => check_password(password),
+        None => Ok(()),
+    }
+}
+
+/// Checks the length of a password.
+///
+/// # Errors
+///
+/// 400 for one that is too short or too long.
+pub(crate) fn check_password(password: &str) -> Result<()> {
+    let length = password.chars().count();
     if length < MIN_PASSWORD {
         return Err(Error::invalid(
             "password",

@@ -50,6 +50,8 @@ id! {
     TriggerTokenId
     /// Id of a personal, project or group access token.
     AccessTokenId
+    /// A signed-in browser.
+    SessionId
     /// Id of a runner (`CI_RUNNER_ID`).
     RunnerId
     /// Id of one process (`system_id`) of a runner.

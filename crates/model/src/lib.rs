@@ -34,4 +34,4 @@ pub use runner::{Runner, RunnerManager};
 pub use status::{CompositeInput, EnqueueTo, InvalidTransition, JobEvent, Status, StatusSet, composite};
 pub use text::{GitRef, InvalidSha, Sha};
 pub use time::{Clock, Timestamp};
-pub use token::{AccessToken, TriggerToken};
+pub use token::{AccessToken, Session, TriggerToken};

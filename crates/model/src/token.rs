@@ -1,6 +1,6 @@
 //! Tokens as the store knows them: never the token itself, only a keyed digest.
 
-use crate::ids::{AccessTokenId, ProjectId, TriggerTokenId, UserId};
+use crate::ids::{AccessTokenId, ProjectId, SessionId, TriggerTokenId, UserId};
 use crate::time::Timestamp;
 
 /// A trigger token: starts pipelines of one project as its owner (rest-api.md 1.7).
@@ -51,4 +51,23 @@ pub struct AccessToken {
     pub last_used_at: Option<Timestamp>,
     /// When it was created.
     pub created_at: Timestamp,
+}
+
+/// A signed-in browser.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Its id.
+    pub id: SessionId,
+    /// Who signed in.
+    pub user_id: UserId,
+    /// From which address.
+    pub address: Option<String>,
+    /// What the browser calls itself.
+    pub user_agent: Option<String>,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When it was last used, give or take some minutes.
+    pub last_used_at: Timestamp,
+    /// When it ends unless it is used before.
+    pub expires_at: Timestamp,
 }

@@ -159,7 +159,7 @@ macro_rules! ids {
 
 ids! {
     UserId NamespaceId ProjectId PipelineId PipelineIid JobId DefinitionId TriggerTokenId AccessTokenId RunnerId
-    RunnerManagerId VariableId ScheduleId ArtifactId HookId EnvironmentId ResourceGroupId
+    SessionId RunnerManagerId VariableId ScheduleId ArtifactId HookId EnvironmentId ResourceGroupId
 }
 
 macro_rules! words {

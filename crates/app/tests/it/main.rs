@@ -4,3 +4,4 @@ mod jobs;
 mod logs;
 mod place;
 mod runners;
+mod sessions;

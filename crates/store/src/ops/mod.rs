@@ -25,7 +25,9 @@ pub mod projects;
 pub mod protected_refs;
 pub mod queue;
 pub mod runners;
+pub mod sessions;
 pub mod settings;
+pub mod sign_in_failures;
 pub mod trigger_tokens;
 pub mod users;
 pub mod variables;
@@ -51,7 +53,9 @@ pub fn statements() -> Vec<&'static Sql> {
         protected_refs::STATEMENTS,
         queue::STATEMENTS,
         runners::STATEMENTS,
+        sessions::STATEMENTS,
         settings::STATEMENTS,
+        sign_in_failures::STATEMENTS,
         trigger_tokens::STATEMENTS,
         users::STATEMENTS,
         variables::STATEMENTS,

@@ -12,4 +12,5 @@ mod projects;
 mod queue;
 mod runners;
 mod servers;
+mod sessions;
 mod statements;
