@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::process::{self, root};
-use crate::{Result, test, tidy};
+use crate::{Result, fuzz, test, tidy};
 
 /// Where the recorded behavior lies beside a checkout, unless an argument names another folder.
 const CONFORMANCE_DIR: &str = "../shared/conformance";
@@ -15,7 +15,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     conformance(arguments.first().map_or(CONFORMANCE_DIR, String::as_str))
 }
 
-/// Formatting, the rules of this repository, clippy and rustdoc.
+/// Formatting, the rules of this repository, clippy, the fuzz targets and rustdoc.
 pub(crate) fn check(_arguments: &[String]) -> Result<()> {
     step("fmt", || {
         process::cargo(["fmt", "--all", "--check"]).run().map_err(|error| {
@@ -36,6 +36,7 @@ pub(crate) fn check(_arguments: &[String]) -> Result<()> {
         .run()
         .map_err(|error| format!("{error}\nif the command is missing: `rustup component add clippy`"))
     })?;
+    step("fuzz targets", fuzz::check)?;
     step("doc", || {
         process::cargo([
             "doc",

@@ -17,6 +17,7 @@ mod conformance_files;
 mod conformance_oracle;
 #[cfg(feature = "conformance")]
 mod conformance_processing;
+mod fuzz;
 mod process;
 mod services;
 mod test;
@@ -53,6 +54,11 @@ const CHORES: &[Chore] = &[
         "bench",
         "figures beside their floors, in release builds: `bench trigger`, `bench compile [DIR]`",
         bench,
+    ),
+    (
+        "fuzz",
+        "runs the fuzz targets: `fuzz [TARGET…] [--seconds N]`",
+        fuzz::run,
     ),
     (
         "conformance",

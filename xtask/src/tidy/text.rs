@@ -39,7 +39,7 @@ fn find(tree: &Tree, words: &[&str], inside: &[char], message: &str) -> Vec<Find
         })
     };
     let mut findings = Vec::new();
-    for file in tree.files.iter().filter(|file| file.path != LOCK_FILE) {
+    for file in tree.files.iter().filter(|file| !file.path.ends_with(LOCK_FILE)) {
         for (index, line) in file.text.lines().enumerate() {
             if words.iter().any(|word| starts(line, word)) {
                 findings.push(file.finding(index + 1, message));

@@ -2,8 +2,9 @@
 //! (ci-yaml.md 1.1).
 
 use super::error::YamlError;
+use super::events::Mark;
 use super::node::{Mapping, Node, Span};
-use super::parse::{DuplicateKey, Limits, Origin, Parsed, parse_at};
+use super::parse::{DuplicateKey, Limits, Origin, Parsed, end_of, parse_at};
 
 /// Pieces of one file: a header, the content, and what a leading divider leaves before it.
 const MAX_PIECES: usize = 3;
@@ -116,11 +117,6 @@ fn next_line(text: &str, at: usize) -> usize {
 
 fn origin_of(text: &str, piece: &str, file: u32) -> Origin {
     let at = piece.as_ptr() as usize - text.as_ptr() as usize;
-    let before = &text[..at];
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    Origin {
-        file,
-        line: before.bytes().filter(|byte| *byte == b'\n').count() as u64,
-        column: before[line_start..].chars().count() as u64,
-    }
+    let Mark { line, column } = end_of(&text[..at]);
+    Origin { file, line, column }
 }

@@ -104,6 +104,7 @@ pub(super) fn parse_at(text: &str, origin: Origin, limits: &Limits) -> Result<Pa
     let mut builder = Builder {
         events: Events::new(text),
         text,
+        end: unfinished_line(text),
         origin,
         depth_left: limits.depth,
         anchors: HashMap::new(),
@@ -139,6 +140,8 @@ enum Anchored {
 struct Builder<'t> {
     events: Events<'t>,
     text: &'t str,
+    /// The last place, where the last line has no end: libyaml goes on to a line behind it.
+    end: Option<Mark>,
     origin: Origin,
     depth_left: usize,
     anchors: HashMap<String, Anchored>,
@@ -333,6 +336,7 @@ impl Builder<'_> {
     }
 
     fn span(&self, mark: Mark) -> Span {
+        let mark = self.end.filter(|end| mark.line > end.line).unwrap_or(mark);
         let column = if mark.line == 0 {
             mark.column + self.origin.column
         } else {
@@ -372,11 +376,26 @@ impl Builder<'_> {
         let Some(before) = self.text.get(..at) else {
             return problem.context_mark;
         };
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        Mark {
-            line: before.matches('\n').count() as u64,
-            column: before[line_start..].chars().count() as u64,
-        }
+        end_of(before)
+    }
+}
+
+/// What YAML 1.1 takes for the end of a line; a carriage return and a line feed are one.
+const LINE_BREAKS: [char; 5] = ['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'];
+
+/// The end of a text whose last line has no line break.
+fn unfinished_line(text: &str) -> Option<Mark> {
+    let has_break = text.is_empty() || text.ends_with(LINE_BREAKS);
+    (!has_break).then(|| end_of(text))
+}
+
+/// The place behind a text.
+pub(super) fn end_of(text: &str) -> Mark {
+    let last = text.rsplit(LINE_BREAKS).next().unwrap_or_default();
+    let breaks = text.matches(LINE_BREAKS).count() - text.matches("\r\n").count();
+    Mark {
+        line: breaks as u64,
+        column: last.chars().count() as u64,
     }
 }
 

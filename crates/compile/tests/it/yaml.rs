@@ -1,6 +1,6 @@
 //! What YAML means to GitLab.
 
-use compile::yaml::{Limits, Node, Value, YamlError, parse, to_yaml};
+use compile::yaml::{Limits, Node, Value, YamlError, load, parse, to_yaml};
 
 fn root(text: &str) -> Node {
     match parse(text, 0, &Limits::default()) {
@@ -220,6 +220,34 @@ fn a_syntax_error_points_at_the_problem_itself() {
     assert_eq!((place.file, place.line), (3, 3));
     let place = problem("a: 1\nb: x\u{1}\n");
     assert_eq!((place.line, place.column), (2, 5));
+    let place = problem("a: 1\r\nb: 2\rc: x\u{1}\n");
+    assert_eq!((place.line, place.column), (3, 5));
+}
+
+/// libyaml goes on to a line behind the last one, which nobody could be shown.
+#[test]
+fn a_place_behind_a_last_line_without_a_line_break_is_its_end() {
+    let place = |text| parse(text, 0, &Limits::default()).expect_err("it is wrong").span();
+    for (text, line, column) in [
+        ("k: [a, b", 1, 9),
+        ("k:\n- 'a", 2, 5),
+        ("é: 1\n[", 2, 2),
+        ("k: [a, b\n", 2, 1),
+    ] {
+        assert_eq!((place(text).line, place(text).column), (line, column), "{text:?}");
+    }
+}
+
+#[test]
+fn lines_of_a_second_document_count_as_yaml_counts_them() {
+    let documents = load("spec:\r  inputs: {}\n---\na: 1\n", 0, &Limits::default());
+    let content = documents.expect("it is valid").content;
+    let entry = content
+        .as_mapping()
+        .and_then(|mapping| mapping.iter().next())
+        .expect("a key")
+        .1;
+    assert_eq!((entry.key_span.line, entry.key_span.column), (4, 1));
 }
 
 #[test]
