@@ -151,7 +151,7 @@ pub(crate) async fn insert(store: &Store, place: &Place) -> Result<(), StoreErro
                 .collect();
             jobs[0].status = Status::Pending;
             jobs[0].queued_at = Some(now);
-            ops::jobs::insert_all(tx, &jobs)?;
+            ops::jobs::insert(tx, &jobs)?;
             Ok(())
         })
         .await

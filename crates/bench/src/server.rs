@@ -92,6 +92,11 @@ impl Server {
         Ok(kib / 1024.0)
     }
 
+    /// Returns the processor time that the server has taken so far.
+    pub(crate) fn processor_time(&self) -> anyhow::Result<Duration> {
+        processor_time(&self.child.id().to_string())
+    }
+
     /// Calls the API as `root` and returns the JSON answer.
     pub(crate) async fn call(
         &self,
@@ -148,6 +153,19 @@ impl Drop for Server {
             let _ = std::fs::remove_dir_all(&self.folder);
         }
     }
+}
+
+/// Returns the processor time that all threads of a process (`self` is this one) have taken so far, ended ones left out.
+pub(crate) fn processor_time(process: &str) -> anyhow::Result<Duration> {
+    let mut nanoseconds = 0;
+    for thread in std::fs::read_dir(format!("/proc/{process}/task"))? {
+        let Ok(text) = std::fs::read_to_string(thread?.path().join("schedstat")) else {
+            continue;
+        };
+        let spent = text.split_whitespace().next().context("an empty `schedstat`")?;
+        nanoseconds += spent.parse::<u64>()?;
+    }
+    Ok(Duration::from_nanos(nanoseconds))
 }
 
 /// Makes an empty folder for one run on the disk of the working directory: a memory disk would flatter.

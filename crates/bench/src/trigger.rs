@@ -64,12 +64,14 @@ pub(crate) async fn run(binary: &Path) -> anyhow::Result<()> {
         for _ in 0..ROUNDS {
             let http = floor::http(clients, RUN).await?;
             let store = floor::store(clients, RUN).await?;
+            let before = server.processor_time()?;
             let measured = load::run(&server.address, Arc::clone(&call), 201, clients, RUN).await?;
-            rounds.push((measured, store, http));
+            let spent = server.processor_time()? - before;
+            rounds.push((measured, store, http, spent));
         }
         rounds.sort_by(|a, b| a.0.per_second.total_cmp(&b.0.per_second));
-        let (measured, store, http) = &rounds[rounds.len() / 2];
-        print_round(clients, measured, *store, http.per_second);
+        let (measured, store, http, spent) = &rounds[rounds.len() / 2];
+        print_round(clients, measured, *store, http.per_second, *spent);
         rates.push(measured.per_second);
     }
     println!("resident, after the runs    {:>9.1} MiB", server.resident_mib()?);
@@ -78,10 +80,12 @@ pub(crate) async fn run(binary: &Path) -> anyhow::Result<()> {
     first_command(binary).await
 }
 
-fn print_round(clients: usize, measured: &Measured, store: f64, http: f64) {
+fn print_round(clients: usize, measured: &Measured, store: f64, http: f64, spent: Duration) {
+    #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 requests")]
+    let processor = spent.as_secs_f64() * 1e6 / measured.latencies.len().max(1) as f64;
     let ms = |share: f64| measured.percentile(share).as_secs_f64() * 1000.0;
     println!(
-        "{clients:>3} clients: {:>8.0} triggers/s   p50 {:>6.2} ms   p99 {:>6.2} ms   bare store {store:>8.0}/s ({:.2})   bare HTTP {http:>8.0}/s ({:.2})",
+        "{clients:>3} clients: {:>8.0} triggers/s   p50 {:>6.2} ms   p99 {:>6.2} ms   bare store {store:>8.0}/s ({:.2})   bare HTTP {http:>8.0}/s ({:.2})   server's processor time {processor:.0} µs a call",
         measured.per_second,
         ms(0.5),
         ms(0.99),

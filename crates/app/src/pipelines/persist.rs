@@ -176,7 +176,7 @@ impl Row {
             });
         };
         let definitions = jobs.definition_ids(tx)?;
-        ops::jobs::insert_all(tx, &jobs.rows(&pipeline, &definitions))?;
+        ops::jobs::insert(tx, &jobs.rows(&pipeline, &definitions))?;
         Ok(Written {
             outdates: outdated::may_outdate(tx, &self.request.project, &pipeline)?,
             pipeline,

@@ -15,7 +15,7 @@ use crate::value::{Json, Param, params};
 use crate::wake::Wake;
 
 pub(crate) use insert::STATEMENTS as INSERT_STATEMENTS;
-pub use insert::{NewJob, insert_all};
+pub use insert::{NewJob, insert, insert_all};
 pub use list::{JobFilter, JobOf, count, list};
 pub(crate) use resource_group::STATEMENTS as RESOURCE_GROUP_STATEMENTS;
 pub use resource_group::{InResourceGroup, lock_resource_group, of_resource_group};

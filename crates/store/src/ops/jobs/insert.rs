@@ -192,12 +192,22 @@ statements! {
 /// Number of parameters of [`INSERT`].
 const WIDTH: usize = 24;
 
-/// Creates jobs in the order given, which is the order of their ids; returns them as stored.
+/// As [`insert`], but returns the jobs as they are stored.
+///
+/// # Errors
+///
+/// The same.
+pub fn insert_all(tx: &mut dyn Tx, jobs: &[NewJob<'_>]) -> Result<Vec<Job>, StoreError> {
+    let ids = insert(tx, jobs)?;
+    Ok(jobs.iter().zip(ids).map(|(job, id)| job.stored(id)).collect())
+}
+
+/// Creates jobs in the order given, which is the order of the ids returned.
 ///
 /// # Errors
 ///
 /// [`StoreError::ForeignKey`] when the pipeline does not exist.
-pub fn insert_all(tx: &mut dyn Tx, jobs: &[NewJob<'_>]) -> Result<Vec<Job>, StoreError> {
+pub fn insert(tx: &mut dyn Tx, jobs: &[NewJob<'_>]) -> Result<Vec<JobId>, StoreError> {
     let texts: Vec<Texts> = jobs.iter().map(Texts::of).collect();
     let mut rows = Vec::with_capacity(jobs.len() * WIDTH);
     for (job, texts) in jobs.iter().zip(&texts) {
@@ -210,7 +220,7 @@ pub fn insert_all(tx: &mut dyn Tx, jobs: &[NewJob<'_>]) -> Result<Vec<Job>, Stor
         return Ok(Vec::new());
     }
     let ids = tx.insert_rows(&INSERT, WIDTH, &rows)?;
-    Ok(jobs.iter().zip(ids).map(|(job, id)| job.stored(JobId(id))).collect())
+    Ok(ids.into_iter().map(JobId).collect())
 }
 
 /// The columns that are JSON; most jobs have none of them.
