@@ -382,6 +382,7 @@ fn check_size(app: &App, plan: &Plan) -> Result<(), Refusal> {
 fn limits(app: &App) -> Limits {
     Limits {
         jobs: app.settings.max_jobs_per_pipeline,
+        yaml: compile::yaml::Limits::of_bytes(app.settings.max_yaml_size_bytes),
         ..Limits::default()
     }
 }
