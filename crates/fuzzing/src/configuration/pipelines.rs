@@ -52,7 +52,7 @@ pub(super) fn plan(world: &World, config: &Config, source: Source, git_ref: &Git
 fn explain(world: &World, config: &Config, source: Source, git_ref: &GitRef) -> Explained {
     let predefined = predefined(source, git_ref);
     let request = request(world, source, git_ref, &predefined);
-    world.answered(|facts| config.explain(&request, facts)).explanation
+    world.answered(|facts| config.explain(&request, facts))
 }
 
 fn request<'a>(world: &'a World, source: Source, git_ref: &'a GitRef, predefined: &'a [Variable]) -> PlanRequest<'a> {
