@@ -4,8 +4,8 @@
 //! decided whose they are and whether they are good enough for the call.
 
 use model::{AccessToken, User, UserId};
-use store::ops;
 use store::ops::access_tokens::TOUCH_EVERY;
+use store::{Tx, ops};
 
 use crate::App;
 use crate::caller::{Caller, Credential, JobCaller, UserCaller};
@@ -81,6 +81,43 @@ pub async fn by_access_token(app: &App, token: String, scopes: &'static str) -> 
         Caller::User(caller) => Ok(*caller),
         Caller::Anonymous | Caller::Job(_) => Err(Error::Unauthorized),
     }
+}
+
+/// Looks again who a caller is who came a while ago.
+///
+/// # Errors
+///
+/// As [`caller`]: the token was revoked or has expired, the user is blocked or gone, the job is over.
+pub fn refresh(app: &App, tx: &mut dyn Tx, caller: &Caller) -> Result<Caller> {
+    match caller {
+        Caller::Anonymous => Ok(Caller::Anonymous),
+        Caller::User(known) => {
+            let user = present_user(tx, known.user.id)?;
+            if let Credential::AccessToken { id, .. } = &known.credential {
+                let token = ops::access_tokens::get(tx, *id)?.ok_or(Error::Unauthorized)?;
+                check_token(app, &token)?;
+                // Somebody who acts as another user must still be allowed to.
+                if token.user_id != user.id && !present_user(tx, token.user_id)?.is_admin {
+                    return Err(Error::Unauthorized);
+                }
+            }
+            let credential = known.credential.clone();
+            Ok(Caller::User(Box::new(UserCaller { user, credential })))
+        }
+        Caller::Job(known) => {
+            let job = ops::jobs::by_id(tx, known.job.id)?
+                .filter(|job| job.claim == known.job.claim && job.status.is_executing())
+                .ok_or(Error::Unauthorized)?;
+            let user = present_user(tx, known.user.id)?;
+            Ok(Caller::Job(Box::new(JobCaller { user, job })))
+        }
+    }
+}
+
+fn present_user(tx: &mut dyn Tx, id: UserId) -> Result<User> {
+    let user = ops::users::get(tx, id)?.ok_or(Error::Unauthorized)?;
+    check_user(&user)?;
+    Ok(user)
 }
 
 async fn user_caller(app: &App, token: String, accept: Accept) -> Result<Caller> {

@@ -21,6 +21,7 @@ pub mod health;
 pub mod jobs;
 pub mod keys;
 pub mod lint;
+pub mod live;
 pub mod lookup;
 pub mod members;
 pub mod names;
@@ -75,6 +76,8 @@ pub struct Parts {
     pub desk: runners::Desk,
     /// Logs that are coming in.
     pub logs: runners::Logs,
+    /// Who watches what.
+    pub live: live::Live,
 }
 
 impl App {
@@ -82,6 +85,12 @@ impl App {
     #[must_use]
     pub fn new(parts: Parts) -> App {
         App(Arc::new(parts))
+    }
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("App(..)")
     }
 }
 

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use model::job::PlannedJob;
 use model::{OnJobFailure, OnNewCommit};
-use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::Diagnostic;
 
@@ -65,8 +64,7 @@ pub struct Variable {
 }
 
 /// Levels of the precedence list (rules-and-variables.md 5), lowest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum VariableOrigin {
     /// Predefined: project, server, pipeline, commit.
     Predefined,

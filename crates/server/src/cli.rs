@@ -75,9 +75,6 @@ pub(crate) struct Serve {
     /// Jobs the embedded runner runs at once, 0 = none [default: the number of cores]
     #[arg(long, env = "TRIPLINE_RUNNER_CONCURRENCY", value_name = "NUMBER")]
     pub(crate) runner_concurrency: Option<usize>,
-    /// Bytes of a configuration file and of its tree in memory, as GitLab counts it [default: 2097152]
-    #[arg(long, env = "TRIPLINE_MAX_YAML_SIZE_BYTES", value_name = "NUMBER")]
-    pub(crate) max_yaml_size_bytes: Option<usize>,
     /// Folder for its builds and caches, outside of the data folder [default: beside it, ending in `-runner`]
     #[arg(long, env = "TRIPLINE_RUNNER_DIR", value_name = "FOLDER")]
     pub(crate) runner_dir: Option<PathBuf>,
@@ -188,9 +185,6 @@ pub(crate) struct Trigger {
     /// Follow jobs and logs until the pipeline ends; the exit status is that of the pipeline
     #[arg(long)]
     pub(crate) follow: bool,
-    /// Access token that may read the pipeline, for `--follow`
-    #[arg(long, env = "TRIPLINE_TOKEN", value_name = "TOKEN", hide_env_values = true)]
-    pub(crate) access_token: Option<String>,
 }
 
 /// `tripline runner`.

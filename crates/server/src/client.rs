@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Bytes;
-use hyper::{Method, Request, StatusCode};
+use hyper::body::{Bytes, Incoming};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::client::legacy::Client as Pool;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -17,11 +17,19 @@ const CALL_LIMIT: Duration = Duration::from_secs(60);
 /// Largest answer that is read, in bytes: logs are cut at 4 MiB by most runners.
 const ANSWER_LIMIT: usize = 64 << 20;
 
-/// A server and the access token to use, if any.
+/// A server and the token to use, if any.
 pub(crate) struct Client {
     pool: Pool<HttpConnector, Full<Bytes>>,
     base: String,
-    token: Option<String>,
+    token: Option<Token>,
+}
+
+/// A token, and what it is for.
+pub(crate) enum Token {
+    /// An access token: the API as its user sees it.
+    Access(String),
+    /// A trigger token: the pipelines it started.
+    Trigger(String),
 }
 
 /// What the server answered.
@@ -34,7 +42,7 @@ pub(crate) struct Answer {
 
 impl Client {
     /// A client for the server at `url`; only `http` is spoken.
-    pub(crate) fn new(url: &str, token: Option<String>) -> anyhow::Result<Client> {
+    pub(crate) fn new(url: &str, token: Option<Token>) -> anyhow::Result<Client> {
         let base = url.trim_end_matches('/');
         if base.starts_with("https://") {
             bail!("`{url}`: this client speaks plain http only; use curl, or a local TLS proxy");
@@ -54,26 +62,8 @@ impl Client {
 
     /// Calls the API and returns whatever it answers.
     pub(crate) async fn call(&self, method: Method, path: &str, body: Option<&Json>) -> anyhow::Result<Answer> {
-        let mut request = Request::builder().method(&method).uri(format!("{}{path}", self.base));
-        if let Some(token) = &self.token {
-            request = request.header("PRIVATE-TOKEN", token);
-        }
-        let bytes = match body {
-            Some(json) => {
-                request = request.header("Content-Type", "application/json");
-                Bytes::from(json.to_string())
-            }
-            None => Bytes::new(),
-        };
-        let request = request
-            .body(Full::new(bytes))
-            .with_context(|| format!("`{path}` cannot be called"))?;
         let exchange = async {
-            let response = self
-                .pool
-                .request(request)
-                .await
-                .with_context(|| format!("no answer from {}", self.base))?;
+            let response = self.send(method, path, body).await?;
             let status = response.status();
             let body = Limited::new(response.into_body(), ANSWER_LIMIT).collect().await;
             let body = body
@@ -84,6 +74,48 @@ impl Client {
         tokio::time::timeout(CALL_LIMIT, exchange)
             .await
             .context("no answer within a minute")?
+    }
+
+    /// Reads an answer that grows, piece by piece until its end, however long that takes.
+    pub(crate) async fn stream(&self, path: &str, mut each: impl FnMut(&[u8])) -> anyhow::Result<()> {
+        let response = tokio::time::timeout(CALL_LIMIT, self.send(Method::GET, path, None))
+            .await
+            .context("no answer within a minute")??;
+        let status = response.status();
+        let mut body = response.into_body();
+        if !status.is_success() {
+            let said = Limited::new(body, ANSWER_LIMIT).collect().await;
+            let json = said.ok().and_then(|said| serde_json::from_slice(&said.to_bytes()).ok());
+            bail!("{status}: {}", message(&json.unwrap_or_default()));
+        }
+        while let Some(frame) = body.frame().await {
+            let frame = frame.context("the connection broke")?;
+            if let Some(piece) = frame.data_ref() {
+                each(piece);
+            }
+        }
+        Ok(())
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Option<&Json>) -> anyhow::Result<Response<Incoming>> {
+        let mut request = Request::builder().method(&method).uri(format!("{}{path}", self.base));
+        request = match &self.token {
+            Some(Token::Access(token)) => request.header("PRIVATE-TOKEN", token),
+            Some(Token::Trigger(token)) => request.header("TRIGGER-TOKEN", token),
+            None => request,
+        };
+        let bytes = match body {
+            Some(json) => {
+                request = request.header("Content-Type", "application/json");
+                Bytes::from(json.to_string())
+            }
+            None => Bytes::new(),
+        };
+        let request = request
+            .body(Full::new(bytes))
+            .with_context(|| format!("`{path}` cannot be called"))?;
+        let sent = self.pool.request(request).await;
+        sent.with_context(|| format!("no answer from {}", self.base))
     }
 
     /// Calls the API and returns the JSON of an answer that says yes.

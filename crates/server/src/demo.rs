@@ -9,7 +9,7 @@ use anyhow::Context;
 use hyper::Method;
 use serde_json::{Value as Json, json};
 
-use crate::client::Client;
+use crate::client::{Client, Token};
 use crate::config::Config;
 use crate::follow::{Ending, follow};
 use crate::serve::{Server, stop_signal};
@@ -42,7 +42,7 @@ async fn show(server: &Server, once: bool) -> anyhow::Result<ExitCode> {
         .as_ref()
         .and_then(|made| made.token.clone())
         .context("not a first start")?;
-    let client = Client::new(server.url(), Some(token.clone()))?;
+    let client = Client::new(server.url(), Some(Token::Access(token.clone())))?;
     println!("Tripline serves at {}", server.url());
     let project = client
         .json(Method::POST, "/projects", Some(&json!({"name": "demo"})))
@@ -71,13 +71,13 @@ async fn show(server: &Server, once: bool) -> anyhow::Result<ExitCode> {
         "variables": {"AUDIENCE": "you"},
         "inputs": {"greeting": "Konnichiwa"},
     });
-    let anonymous = Client::new(server.url(), None)?;
-    let pipeline = anonymous
+    let holder = Client::new(server.url(), Some(Token::Trigger(trigger.to_owned())))?;
+    let pipeline = holder
         .json(Method::POST, &format!("/projects/{id}/trigger/pipeline"), Some(&call))
         .await?;
     let pipeline_id = pipeline["id"].as_i64().context("a pipeline without id")?;
-    println!("pipeline {pipeline_id} started\n");
-    let ending = follow(&client, id, pipeline_id).await?;
+    println!();
+    let ending = follow(&holder, id, pipeline_id).await?;
     println!(
         "\nIts JSON:   curl --header 'PRIVATE-TOKEN: {token}' {}/api/v4/projects/{id}/pipelines/{pipeline_id}",
         server.url()

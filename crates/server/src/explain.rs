@@ -44,9 +44,7 @@ pub(crate) fn run(flags: &cli::Explain) -> anyhow::Result<ExitCode> {
         only_job: None,
         limits: &limits,
     };
-    let explanation = local
-        .run(config, |config, facts| config.explain(&request, facts))?
-        .explanation;
+    let explanation = local.run(config, |config, facts| config.explain(&request, facts))?;
     if flags.json {
         println!("{}", explanation.to_json());
     } else {

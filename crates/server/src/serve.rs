@@ -54,6 +54,7 @@ pub(crate) struct Server {
     serving: tokio::task::JoinHandle<()>,
     sweeping: tokio::task::JoinHandle<()>,
     handing_out: tokio::task::JoinHandle<()>,
+    showing: tokio::task::JoinHandle<()>,
     runner: Option<runner::Handle>,
     telling: Option<tokio::task::JoinHandle<()>>,
 }
@@ -79,6 +80,7 @@ impl Server {
         });
         let sweeping = tokio::spawn(app::jobs::sweep::run(app.clone(), stop.subscribe()));
         let handing_out = tokio::spawn(app::runners::desk::run(app.clone(), stop.subscribe()));
+        let showing = tokio::spawn(app::live::run(app.clone(), stop.subscribe()));
         let runner = start_runner(&app, &config, address).await?;
         let telling = runner
             .as_ref()
@@ -91,6 +93,7 @@ impl Server {
             serving,
             sweeping,
             handing_out,
+            showing,
             runner,
             telling,
         })
@@ -114,6 +117,7 @@ impl Server {
             let _ = telling.await;
         }
         for (task, name) in [
+            (self.showing, "showing what happens"),
             (self.serving, "serving"),
             (self.handing_out, "handing out jobs"),
             (self.sweeping, "sweeping"),
@@ -178,6 +182,7 @@ pub(crate) fn open_with(config: &Config, key: &[u8; 32], settings: app::Settings
         configs: app::pipelines::config::ConfigCache::default(),
         desk: app::runners::Desk::default(),
         logs: app::runners::Logs::default(),
+        live: app::live::Live::default(),
     }))
 }
 

@@ -7,12 +7,12 @@ use hyper::Method;
 use serde_json::{Map, Value as Json, json};
 
 use crate::cli;
-use crate::client::{Client, encode};
+use crate::client::{Client, Token, encode};
 use crate::follow::{Ending, follow};
 
 /// Makes the call; follows the pipeline when asked to. The exit status then is that of the pipeline.
 pub(crate) async fn run(flags: cli::Trigger) -> anyhow::Result<ExitCode> {
-    let client = Client::new(&flags.url, flags.access_token.clone())?;
+    let client = Client::new(&flags.url, Some(Token::Trigger(flags.token.clone())))?;
     let body = json!({
         "token": flags.token,
         "ref": flags.git_ref,
@@ -24,20 +24,17 @@ pub(crate) async fn run(flags: cli::Trigger) -> anyhow::Result<ExitCode> {
         .json(Method::POST, &path, Some(&body))
         .await
         .context("the pipeline was not started")?;
-    println!(
-        "pipeline {}: {}",
-        pipeline["id"],
-        pipeline["web_url"].as_str().unwrap_or_default()
-    );
+    let page = pipeline["web_url"].as_str().unwrap_or_default();
     if !flags.follow {
+        println!("pipeline {}: {page}", pipeline["id"]);
         return Ok(ExitCode::SUCCESS);
     }
     let (Some(project), Some(id)) = (pipeline["project_id"].as_i64(), pipeline["id"].as_i64()) else {
         bail!("the server answered without ids");
     };
-    let ending = follow(&client, project, id).await.context(
-        "the pipeline was started but cannot be followed; give an access token that may read it with `--access-token`",
-    )?;
+    let ending = follow(&client, project, id)
+        .await
+        .with_context(|| format!("{page} was started but cannot be followed"))?;
     Ok(if ending == Ending::Success {
         ExitCode::SUCCESS
     } else {

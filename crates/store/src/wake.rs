@@ -16,6 +16,8 @@ pub enum Wake {
     Pipeline(PipelineId),
     /// A project got or lost a pipeline.
     Project(ProjectId),
+    /// Somebody may do less than before: a token was revoked, a member removed, a user blocked.
+    Access,
 }
 
 /// Wake-ups kept for a slow receiver; one that is further behind is told [`RecvError::Lagged`](broadcast::error::RecvError).
@@ -48,6 +50,7 @@ pub(crate) fn encode(origin: u64, wakes: &[Wake]) -> String {
             Wake::Job(id) => write!(text, " j{id}"),
             Wake::Pipeline(id) => write!(text, " p{id}"),
             Wake::Project(id) => write!(text, " r{id}"),
+            Wake::Access => write!(text, " a"),
         };
         written.expect("writing to a String cannot fail");
         if text.len() > PAYLOAD {
@@ -67,8 +70,10 @@ pub(crate) fn decode(origin: u64, payload: &str) -> Option<Vec<Wake>> {
 }
 
 fn decode_one(word: &str) -> Option<Wake> {
-    if word == "q" {
-        return Some(Wake::JobsPending);
+    match word {
+        "q" => return Some(Wake::JobsPending),
+        "a" => return Some(Wake::Access),
+        _ => {}
     }
     let (kind, id) = (word.get(..1)?, word.get(1..)?.parse().ok()?);
     match kind {
@@ -90,6 +95,7 @@ mod tests {
             Wake::JobsPending,
             Wake::Job(JobId(7)),
             Wake::Pipeline(PipelineId(8)),
+            Wake::Access,
         ];
         assert_eq!(decode(2, &encode(1, &wakes)), Some(wakes.to_vec()));
         assert_eq!(decode(1, &encode(1, &wakes)), None);

@@ -20,7 +20,7 @@ pub use encoding::{Form, base64, encode_segment};
 pub use http::{Client, Request, Response};
 pub use repository::{Repository, git_environment};
 pub use runner::{RunnerJob, ScriptedRunner};
-pub use server::{ServerOptions, TestServer};
+pub use server::{AnotherServer, ServerOptions, TestServer};
 pub use temp::TempDir;
 pub use wait::eventually;
 

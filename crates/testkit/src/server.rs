@@ -40,6 +40,28 @@ pub struct TestServer {
     dir: TempDir,
 }
 
+/// One more server on the data of a [`TestServer`]; stopped when dropped.
+#[derive(Debug)]
+pub struct AnotherServer {
+    process: Child,
+    address: SocketAddr,
+}
+
+impl AnotherServer {
+    /// Returns a client of the server, without credentials.
+    #[must_use]
+    pub fn http(&self) -> Client {
+        Client::new(self.address)
+    }
+}
+
+impl Drop for AnotherServer {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
 impl TestServer {
     /// Starts a server and waits until it is ready.
     ///
@@ -60,6 +82,24 @@ impl TestServer {
             dir,
         };
         server.wait_until_ready();
+        server
+    }
+
+    /// Starts one more server on the same data.
+    ///
+    /// # Panics
+    ///
+    /// When the data is in SQLite, which is for one server, or when it does not start.
+    #[must_use]
+    pub fn another(&self) -> AnotherServer {
+        assert!(self.postgres.is_some(), "several servers need PostgreSQL");
+        let address = free_address();
+        let process = spawn(&self.options, &self.dir, address, self.postgres.as_ref());
+        let server = AnotherServer { process, address };
+        eventually("the other server to be ready", || {
+            let answer = server.http().get("/-/readiness").try_send().ok()?;
+            (answer.status == 200).then_some(())
+        });
         server
     }
 

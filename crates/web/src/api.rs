@@ -8,6 +8,7 @@ mod files;
 mod groups;
 mod jobs;
 mod lint;
+mod live;
 mod members;
 mod pipelines;
 mod projects;
@@ -46,7 +47,8 @@ pub(crate) fn routes() -> Router<App> {
         .merge(variables::routes())
         .merge(version::routes())
         .layer(CompressionLayer::new().compress_when(worth_it))
-        // Small answers by the thousand, and logs that runners ask for byte by byte.
+        // Small answers by the thousand, logs that runners ask for byte by byte, streams that must not wait.
         .merge(crate::runner_api::routes())
+        .merge(live::routes())
         .merge(triggers::routes())
 }

@@ -58,6 +58,8 @@ async fn metrics(
     for (status, count) in figures.jobs {
         writeln!(text, "tripline_jobs{{status=\"{status}\"}} {count}").expect("writing to a text does not fail");
     }
+    text.push_str("# HELP tripline_viewers Open streams of pipelines and logs.\n# TYPE tripline_viewers gauge\n");
+    writeln!(text, "tripline_viewers {}", app.live.viewers()).expect("writing to a text does not fail");
     let content_type = "text/plain; version=0.0.4; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, content_type)], text).into_response())
 }

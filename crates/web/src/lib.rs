@@ -17,6 +17,7 @@ pub mod respond;
 pub mod routes;
 mod runner_api;
 pub mod serve;
+mod story;
 
 pub use params::Params;
 pub use respond::{Accepted, ApiError, ApiResult, Created, NoContent};

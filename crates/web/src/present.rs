@@ -4,6 +4,7 @@
 pub mod commit;
 pub mod job;
 pub mod lint;
+pub mod live;
 pub mod pipeline;
 pub mod project;
 pub mod refs;

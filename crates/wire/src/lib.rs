@@ -5,6 +5,7 @@
 
 pub mod job;
 pub mod lint;
+pub mod live;
 pub mod pipeline;
 pub mod project;
 pub mod repository;

@@ -13,7 +13,6 @@ use compile::{Variable, VariableOrigin};
 use model::{DefinitionId, GitRef, JobDefinition, Namespace, Project, ProjectId, Sha, Source};
 use serde_json::Value as Json;
 
-use crate::pipelines::explanation::keep::Remembered;
 use crate::variables::{self, CommitFacts, PipelineFacts};
 
 /// Stored definitions remembered per compiled form; more are looked up each time.
@@ -137,8 +136,6 @@ pub struct Form {
     inputs: Vec<(String, Json)>,
     looked_at: Vec<(String, Option<String>)>,
     definitions: Mutex<HashMap<usize, (Arc<JobDefinition>, DefinitionId)>>,
-    /// Why pipelines have these jobs.
-    pub explanations: Remembered,
 }
 
 /// The revisions that were used last.
@@ -276,7 +273,6 @@ impl Revision {
             inputs: inputs.to_vec(),
             looked_at,
             definitions: Mutex::default(),
-            explanations: Remembered::default(),
         });
         if only_this_commit {
             let mut forms = self.forms.lock().unwrap_or_else(PoisonError::into_inner);

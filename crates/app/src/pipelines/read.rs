@@ -260,18 +260,27 @@ pub async fn rename(app: &App, caller: Caller, key: ProjectKey, id: PipelineId, 
 ///
 /// What the database said.
 pub fn show(tx: &mut dyn Tx, project: Project, pipeline: Pipeline) -> Result<Shown> {
+    let jobs = ops::jobs::current(tx, pipeline.id)?;
+    show_with(tx, project, pipeline, &jobs)
+}
+
+/// As [`show`], for a pipeline whose jobs were read before.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn show_with(tx: &mut dyn Tx, project: Project, pipeline: Pipeline, jobs: &[Job]) -> Result<Shown> {
     let user = match pipeline.user_id {
         Some(id) => ops::users::get(tx, id)?,
         None => None,
     };
-    let jobs = ops::jobs::current(tx, pipeline.id)?;
     Ok(Shown {
         has_warnings: jobs
             .iter()
             .map(Job::composite_input)
             .collect::<StatusSet>()
             .has_warnings(),
-        coverage: average_coverage(&jobs),
+        coverage: average_coverage(jobs),
         pipeline,
         project,
         user,

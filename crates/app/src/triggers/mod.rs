@@ -4,4 +4,5 @@ mod manage;
 mod run;
 
 pub use manage::{NewTrigger, Shown, create, delete, get, list, update};
-pub use run::{TriggerCall, dry_run, run};
+pub use run::{Token, TriggerCall, dry_run, run};
+pub(crate) use run::{Via, holder};

@@ -57,7 +57,11 @@ pub async fn run(app: &App, call: TriggerCall) -> Result<Created> {
 /// The same.
 pub async fn dry_run(app: &App, call: TriggerCall) -> Result<DryRun> {
     let (request, context) = checked(app, call).await?;
-    dry_run::dry_run(app, request, context, Reveal::CALLER).await
+    let reveal = Reveal {
+        settings: false,
+        given: true,
+    };
+    dry_run::dry_run(app, request, context, reveal).await
 }
 
 async fn checked(app: &App, call: TriggerCall) -> Result<(NewPipeline, Context)> {
@@ -78,15 +82,21 @@ async fn checked(app: &App, call: TriggerCall) -> Result<(NewPipeline, Context)>
 
 /// A token as far as it can be told without the database.
 #[derive(Clone)]
-enum Token {
+pub enum Token {
     /// Perhaps a trigger token: its digest.
     Trigger([u8; 32]),
     /// Looks like a job token.
     Job(String),
 }
 
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Token(..)")
+    }
+}
+
 impl Token {
-    fn parse(app: &App, text: &str) -> Token {
+    pub(crate) fn parse(app: &App, text: &str) -> Token {
         if text.starts_with(keys::JOB_TOKEN_PREFIX) {
             return Token::Job(text.to_owned());
         }
@@ -95,19 +105,23 @@ impl Token {
 }
 
 /// Whoever holds the token, and what it borrows.
-struct Holder {
-    user: User,
-    role: AccessLevel,
-    via: Via,
+pub(crate) struct Holder {
+    /// As whom.
+    pub(crate) user: User,
+    /// The user's role in the project.
+    pub(crate) role: AccessLevel,
+    /// By which token.
+    pub(crate) via: Via,
 }
 
-enum Via {
+/// The token itself.
+pub(crate) enum Via {
     Trigger(TriggerToken),
     Job(Box<Job>),
 }
 
 /// Rows 5 and 6.
-fn holder(app: &App, tx: &mut dyn Tx, token: &Token, project: &Project) -> Result<Holder> {
+pub(crate) fn holder(app: &App, tx: &mut dyn Tx, token: &Token, project: &Project) -> Result<Holder> {
     match token {
         Token::Trigger(digest) => {
             let trigger = ops::trigger_tokens::by_digest(tx, digest)?

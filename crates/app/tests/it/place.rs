@@ -74,6 +74,7 @@ impl Place {
             configs: app::pipelines::config::ConfigCache::default(),
             desk: Desk::default(),
             logs: Logs::default(),
+            live: app::live::Live::default(),
         });
         let (token, password) = ("glpat-00000000000000".to_owned(), "password".to_owned());
         app::setup::first_start(&app, Some(token), Some(password))

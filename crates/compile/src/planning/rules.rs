@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 
 use crate::entry::rules::{Changes, Exists, Rule};
-use crate::explain::{ClauseKind, MASKED, SeenVariable};
 use crate::expression;
 use crate::facts::{Answer, Demand};
 use crate::glob;
@@ -15,9 +14,6 @@ use super::scope::Scope;
 
 /// More comparisons of paths with patterns than this count as a match.
 const MOST_COMPARISONS: usize = 50_000;
-
-/// Longest part of a value that an explanation shows, in characters.
-const LONGEST_SHOWN: usize = 1000;
 
 /// Which rule matched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,12 +36,13 @@ pub(crate) struct RuleTrace {
 /// What became of one clause.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ClauseTrace {
-    pub(crate) kind: ClauseKind,
+    /// `if`, `changes`, `exists`, `refs`, `variables`, `kubernetes`.
+    pub(crate) kind: &'static str,
     /// As written.
     pub(crate) text: String,
     pub(crate) holds: bool,
-    /// Variables that were looked at.
-    pub(crate) values: Vec<SeenVariable>,
+    /// Variables that were looked at, with their values; `None` = undefined.
+    pub(crate) values: Vec<(String, Option<String>)>,
     /// More about it ("the changed paths are not known").
     pub(crate) note: Option<String>,
 }
@@ -101,7 +98,7 @@ fn matches(
         if let Some(clauses) = clauses.as_deref_mut() {
             let text = changes.paths.join(", ");
             clauses.push(ClauseTrace {
-                kind: ClauseKind::Changes,
+                kind: "changes",
                 text,
                 holds,
                 values: Vec::new(),
@@ -119,7 +116,7 @@ fn matches(
         if let Some(clauses) = clauses {
             let text = exists.paths.join(", ");
             clauses.push(ClauseTrace {
-                kind: ClauseKind::Exists,
+                kind: "exists",
                 text,
                 holds,
                 values: Vec::new(),
@@ -148,26 +145,20 @@ pub(crate) fn condition_holds(
     };
     let trace = condition.trace(&inner);
     let shown = |(name, value): (String, Option<String>)| {
-        let (origin, masked) = scope.origin(&name);
-        let value = value.map(|value| if masked { MASKED.to_owned() } else { shortened(value) });
-        SeenVariable { name, value, origin }
+        let masked = scope.is_masked(&name);
+        (
+            name,
+            value.map(|value| if masked { "[MASKED]".to_owned() } else { value }),
+        )
     };
     clauses.push(ClauseTrace {
-        kind: ClauseKind::If,
+        kind: "if",
         text: condition.text().to_owned(),
         holds: trace.value,
         values: trace.looked_at.into_iter().map(shown).collect(),
         note: None,
     });
     trace.value
-}
-
-/// A commit message or a payload may be long; its beginning says enough.
-fn shortened(value: String) -> String {
-    match value.char_indices().nth(LONGEST_SHOWN) {
-        Some((end, _)) => format!("{}… ({} characters)", &value[..end], value.chars().count()),
-        None => value,
-    }
 }
 
 fn changed(

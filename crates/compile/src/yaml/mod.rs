@@ -12,7 +12,7 @@ pub mod parse;
 pub mod ruby;
 mod scalar;
 mod tag;
-pub(crate) mod weight;
+mod weight;
 
 pub use documents::{Documents, load};
 pub use emit::to_yaml;

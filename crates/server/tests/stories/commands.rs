@@ -103,13 +103,7 @@ fn trigger_follows_the_jobs_and_ends_as_the_pipeline_does(server: &mut TestServe
             "--ref",
             "main",
         ];
-        let rest = [
-            "--variable",
-            &variable,
-            "--follow",
-            "--access-token",
-            server.root_token(),
-        ];
+        let rest = ["--variable", &variable, "--follow"];
         output(&[place.as_slice(), rest.as_slice()].concat())
     };
     let (status, text) = follow("somebody");

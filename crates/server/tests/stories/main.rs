@@ -8,6 +8,7 @@ mod clients;
 mod commands;
 mod crashes;
 mod documents;
+mod live;
 mod malformed;
 mod own_pipeline;
 mod pushes;

@@ -158,7 +158,7 @@ pub fn count(tx: &mut dyn Tx, filter: &AccessTokenFilter<'_>) -> Result<i64, Sto
 ///
 /// What the database said.
 pub fn revoke(tx: &mut dyn Tx, id: AccessTokenId, now: Timestamp) -> Result<bool, StoreError> {
-    Ok(tx.execute(&REVOKE, params![id, now])? > 0)
+    super::restrict(tx, &REVOKE, params![id, now])
 }
 
 /// Least time in microseconds between two writes of "last used": ten minutes, as GitLab.

@@ -144,7 +144,7 @@ pub fn update(
         Place::Project(id) => (&UPDATE_IN_PROJECT, id.0),
         Place::Group(id) => (&UPDATE_IN_GROUP, id.0),
     };
-    Ok(tx.execute(sql, params![id, user, level, expires_at])? > 0)
+    super::restrict(tx, sql, params![id, user, level, expires_at])
 }
 
 /// Removes a member.
@@ -157,7 +157,7 @@ pub fn remove(tx: &mut dyn Tx, place: Place, user: UserId) -> Result<bool, Store
         Place::Project(id) => (&REMOVE_FROM_PROJECT, id.0),
         Place::Group(id) => (&REMOVE_FROM_GROUP, id.0),
     };
-    Ok(tx.execute(sql, params![id, user])? > 0)
+    super::restrict(tx, sql, params![id, user])
 }
 
 /// Returns the direct membership of a user.

@@ -14,7 +14,6 @@ macro_rules! unfinished {
 pub mod access_tokens;
 pub mod artifacts;
 pub mod definitions;
-pub mod explanations;
 mod filter;
 pub mod job_variables;
 pub mod jobs;
@@ -33,7 +32,11 @@ pub mod trigger_tokens;
 pub mod users;
 pub mod variables;
 
+use crate::error::StoreError;
 use crate::sql::Sql;
+use crate::tx::Tx;
+use crate::value::Param;
+use crate::wake::Wake;
 
 /// Returns every named statement, for the test that prepares them all on both databases.
 #[must_use]
@@ -42,7 +45,6 @@ pub fn statements() -> Vec<&'static Sql> {
         access_tokens::STATEMENTS,
         artifacts::STATEMENTS,
         definitions::STATEMENTS,
-        explanations::STATEMENTS,
         job_variables::STATEMENTS,
         jobs::STATEMENTS,
         jobs::RESOURCE_GROUP_STATEMENTS,
@@ -82,4 +84,14 @@ fn like(text: &str) -> String {
     }
     pattern.push('%');
     pattern
+}
+
+/// Runs a statement after which somebody may do less than before, and tells those who rely on it.
+/// Returns whether anything changed.
+fn restrict(tx: &mut dyn Tx, sql: &Sql, params: &[Param<'_>]) -> Result<bool, StoreError> {
+    let changed = tx.execute(sql, params)? > 0;
+    if changed {
+        tx.notify(Wake::Access);
+    }
+    Ok(changed)
 }

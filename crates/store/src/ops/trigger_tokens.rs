@@ -148,7 +148,7 @@ pub fn describe(
 ///
 /// What the database said.
 pub fn delete(tx: &mut dyn Tx, project: ProjectId, id: TriggerTokenId) -> Result<bool, StoreError> {
-    Ok(tx.execute(&DELETE, params![project, id])? > 0)
+    super::restrict(tx, &DELETE, params![project, id])
 }
 
 /// Least time in microseconds between two writes of "last used": a second, so that a burst writes once.

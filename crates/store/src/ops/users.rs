@@ -211,7 +211,7 @@ pub fn set_password_hash(tx: &mut dyn Tx, id: UserId, hash: Option<&str>) -> Res
 ///
 /// What the database said.
 pub fn set_state(tx: &mut dyn Tx, id: UserId, state: UserState) -> Result<bool, StoreError> {
-    Ok(tx.execute(&SET_STATE, params![id, state])? > 0)
+    super::restrict(tx, &SET_STATE, params![id, state])
 }
 
 /// Makes the user an administrator, or no longer one.
@@ -220,7 +220,7 @@ pub fn set_state(tx: &mut dyn Tx, id: UserId, state: UserState) -> Result<bool, 
 ///
 /// What the database said.
 pub fn set_admin(tx: &mut dyn Tx, id: UserId, is_admin: bool) -> Result<bool, StoreError> {
-    Ok(tx.execute(&SET_ADMIN, params![id, is_admin])? > 0)
+    super::restrict(tx, &SET_ADMIN, params![id, is_admin])
 }
 
 /// Deletes the user with tokens, memberships and the personal namespace, unless that still holds projects.
@@ -231,7 +231,7 @@ pub fn set_admin(tx: &mut dyn Tx, id: UserId, is_admin: bool) -> Result<bool, St
 /// What the database said.
 pub fn delete(tx: &mut dyn Tx, id: UserId) -> Result<bool, StoreError> {
     tx.execute(&DELETE_NAMESPACE, params![id])?;
-    Ok(tx.execute(&DELETE, params![id])? > 0)
+    super::restrict(tx, &DELETE, params![id])
 }
 
 /// The texts of a filter as the statement compares them.

@@ -221,7 +221,6 @@ pub(crate) fn new_pipeline<'a>(
         upstream_pipeline_id: None,
         created_at: NOW,
         finished_at: None,
-        explanation: None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Trigger tokens: the trigger call and the tokens' management (rest-api.md 1).
 
+use app::live::Viewer;
 use app::triggers::{self, NewTrigger, TriggerCall};
 use app::{App, Error, ProjectKey, Result};
 use axum::extract::State;
@@ -10,6 +11,7 @@ use axum::{Json, Router};
 use model::{Timestamp, TriggerTokenId};
 use serde_json::{Map, Value as JsonValue};
 
+use super::live::{self, Then};
 use crate::Params;
 use crate::call::Call;
 use crate::page;
@@ -49,8 +51,15 @@ async fn run(State(app): State<App>, headers: HeaderMap, params: Params) -> ApiR
         let dry_run = triggers::dry_run(&app, call).await?;
         return Ok(Json(present::lint::dry_run(dry_run)).into_response());
     }
+    let Some(then) = Then::of(&params) else {
+        let created = triggers::run(&app, call).await?;
+        return Ok(Created(present::pipeline::created(&app.settings.external_url, &created)).into_response());
+    };
+    // Before anything is created: whoever is refused may call again.
+    app.live.has_place()?;
+    let viewer = Viewer::starter(&app, call.project.clone(), &call.token);
     let created = triggers::run(&app, call).await?;
-    Ok(Created(present::pipeline::created(&app.settings.external_url, &created)).into_response())
+    Ok(live::after_creation(&app, viewer, created, then).await)
 }
 
 /// A trigger call whose parameters are there and of the right kinds; variables are not looked at yet.
@@ -108,12 +117,18 @@ impl Unchecked<'_> {
 
 /// All parameters as JSON, without the token: what the job finds in `TRIGGER_PAYLOAD` (rest-api.md 1.5).
 fn payload(params: &Params, ref_text: &str) -> String {
-    // The dry run sees what the call itself would see.
+    // The dry run sees what the call itself would see, and waiting for a pipeline does not change it.
     let is_dry_run = params.is_true(DRY_RUN);
+    let then = Then::of(params);
+    let is_ours = |name: &str| match name {
+        "token" => true,
+        DRY_RUN => is_dry_run,
+        name => then.is_some_and(|then| then.is_asked_by(name)),
+    };
     let mut object: Map<String, JsonValue> = params
         .values()
         .iter()
-        .filter(|(name, _)| name.as_str() != "token" && !(is_dry_run && name.as_str() == DRY_RUN))
+        .filter(|(name, _)| !is_ours(name))
         .map(|(name, value)| (name.clone(), value.to_json()))
         .collect();
     object.insert("ref".to_owned(), JsonValue::String(ref_text.to_owned()));

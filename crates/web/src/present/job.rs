@@ -156,14 +156,19 @@ fn basic(url: &ExternalUrl, job: &Job, around: &Around<'_>) -> JobBasic {
         commit: around.commit.cloned(),
         pipeline: pipeline::basic(url, path, around.pipeline),
         failure_reason: failure_reason(job),
-        web_url: format!("{}/{path}/-/jobs/{}", url.base(), job.id),
+        web_url: page(url, path, job),
         project: JobProject {
             ci_job_token_scope_enabled: false,
         },
     }
 }
 
-fn failure_reason(job: &Job) -> Option<String> {
+/// Address of a job's page.
+pub(super) fn page(url: &ExternalUrl, project_path: &str, job: &Job) -> String {
+    format!("{}/{project_path}/-/jobs/{}", url.base(), job.id)
+}
+
+pub(super) fn failure_reason(job: &Job) -> Option<String> {
     match job.status {
         Status::Failed => job.failure_reason.map(|reason| reason.to_string()),
         _ => None,

@@ -103,6 +103,15 @@ pub fn created(url: &ExternalUrl, created: &Created) -> Full {
     full(url, &created.pipeline, &around)
 }
 
+/// A pipeline as it is now, in answers that do not have its name.
+#[must_use]
+pub fn unnamed(url: &ExternalUrl, known: &Shown) -> Full {
+    Full {
+        name: None,
+        ..shown(url, known)
+    }
+}
+
 /// A pipeline as it is now, with its name.
 #[must_use]
 pub fn shown(url: &ExternalUrl, shown: &Shown) -> Full {

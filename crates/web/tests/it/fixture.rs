@@ -3,6 +3,7 @@
 use std::future::pending;
 use std::process::Output;
 use std::sync::Arc;
+use std::time::Duration;
 
 use app::time::SystemClock;
 use app::{App, ExternalUrl, Keys, Parts, Settings, setup};
@@ -17,8 +18,16 @@ pub(crate) struct Server {
     pub(crate) ada: User,
     pub(crate) project: Project,
     address: String,
+    pub(crate) stop: tokio::sync::watch::Sender<bool>,
     _dir: TempDir,
 }
+
+/// Signs of life come often. Nothing is looked at again by itself: what tests see, a wake-up brought.
+const PACE: app::live::Pace = app::live::Pace {
+    heartbeat: Duration::from_millis(20),
+    look: Duration::from_secs(3600),
+    log: Duration::from_secs(3600),
+};
 
 /// Token of `ada` with every scope.
 pub(crate) const TOKEN: &str = "glpat-ada-all-scopes";
@@ -42,7 +51,11 @@ impl Server {
             configs: app::pipelines::config::ConfigCache::default(),
             desk: app::runners::Desk::default(),
             logs: app::runners::Logs::default(),
+            live: app::live::Live::new(PACE),
         });
+        // Ends with the test's runtime, as serving does.
+        let (stop, stopped) = tokio::sync::watch::channel(false);
+        tokio::spawn(app::live::run(app.clone(), stopped));
         tokio::spawn(web::serve(listener, web::router(app.clone()), pending()));
         let ada = user(&app, "ada").await;
         let project = project(&app, &ada, "tool").await;
@@ -52,6 +65,7 @@ impl Server {
             ada,
             project,
             address,
+            stop,
             _dir: dir,
         }
     }
@@ -166,7 +180,7 @@ impl Server {
             let claim = ops::queue::Claim {
                 runner_id: runner.id,
                 runner_manager_id: None,
-                acknowledged: true,
+                acknowledged: false,
                 timeout_seconds: 60,
                 now,
             };
@@ -179,6 +193,8 @@ impl Server {
             .await
             .unwrap()
             .expect("the job was pending");
+        let acknowledged = app::runners::report::acknowledge(&self.app, job.clone()).await;
+        acknowledged.expect("the job is the runner's");
         let hand_out = app::jobs::token::HandOut {
             job: job.id,
             claim: job.claim,

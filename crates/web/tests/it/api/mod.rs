@@ -4,6 +4,7 @@ mod authentication;
 mod bad_input;
 mod groups;
 mod lint;
+mod live;
 mod members;
 mod projects;
 mod repository;
