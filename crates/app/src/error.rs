@@ -53,6 +53,8 @@ pub enum Error {
         message: String,
         /// Whether a failed pipeline was stored.
         kept: bool,
+        /// Why there are no jobs, where rules decided that.
+        explanation: Option<Box<compile::Explanation>>,
     },
     /// Any other status with `{"message": text}`.
     #[error("{message}")]

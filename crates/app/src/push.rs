@@ -166,7 +166,7 @@ async fn start(
         }
         // A project without a configuration has chosen not to have pipelines.
         Err(Error::PipelineNotCreated { message, .. }) if message == "Missing CI config file" => Vec::new(),
-        Err(Error::PipelineNotCreated { message, kept }) => {
+        Err(Error::PipelineNotCreated { message, kept, .. }) => {
             let what = if kept { "The pipeline failed" } else { "No pipeline" };
             let mut lines = message.lines();
             let mut text = vec![format!("{what} for {name}: {}", lines.next().unwrap_or_default())];

@@ -13,6 +13,8 @@ pub struct Settings {
     pub max_token_lifetime_days: i64,
     /// Most jobs of one pipeline; 0 = any number.
     pub max_jobs_per_pipeline: usize,
+    /// Bytes of a configuration file, and of what it becomes in GitLab's memory (GitLab: 2 MiB).
+    pub max_yaml_size_bytes: usize,
     /// Most pipelines one user may start for the same project and commit in a minute; 0 = any number.
     pub max_pipelines_per_minute: u32,
 }
@@ -27,6 +29,7 @@ impl Settings {
             max_trigger_tokens_per_project: 25_000,
             max_token_lifetime_days: 365,
             max_jobs_per_pipeline: 0,
+            max_yaml_size_bytes: 2_097_152,
             max_pipelines_per_minute: 0,
         }
     }

@@ -140,6 +140,7 @@ pub(crate) async fn insert(store: &Store, place: &Place) -> Result<(), StoreErro
                 upstream_pipeline_id: None,
                 created_at: now,
                 finished_at: None,
+                explanation: None,
             };
             let pipeline = ops::pipelines::insert(tx, &new, &parts.given)?;
             ops::trigger_tokens::touch(tx, parts.token, now)?;

@@ -15,7 +15,7 @@ use crate::entry::policy::Policy;
 use crate::entry::rules::Rule;
 use crate::entry::variables::RootVariable;
 use crate::entry::workflow::Workflow;
-use crate::explain::Explanation;
+use crate::explain::Explained;
 use crate::facts::{Facts, Step};
 use crate::load::Limits;
 use crate::normalize::{NormalJob, visible_variables};
@@ -101,8 +101,8 @@ impl Config {
 
     /// Decides as [`Config::plan`] does and says for every job of the file why.
     #[must_use]
-    pub fn explain(&self, request: &PlanRequest<'_>, facts: &Facts) -> Step<Explanation> {
-        crate::explain::explain(self, request, facts)
+    pub fn explain(&self, request: &PlanRequest<'_>, facts: &Facts) -> Step<Explained> {
+        planning::explain(self, request, facts)
     }
 
     /// Returns all stages in order, `.pre` first, `.post` last.

@@ -1,5 +1,7 @@
 //! What is wrong with a configuration, for the API and for people.
 
+use serde::{Deserialize, Serialize};
+
 /// Whether a diagnostic stops the pipeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Severity {
@@ -10,7 +12,7 @@ pub enum Severity {
 }
 
 /// A place in a file, counted from 1.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Location {
     /// Name of the file as people know it.
     pub file: String,

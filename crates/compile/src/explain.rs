@@ -1,20 +1,39 @@
-//! Why a job is in a pipeline or not: the same engine as [`Config::plan`], with a trace.
+//! Why a job is in a pipeline or not: what [`Config::explain`] wrote down while it decided.
 //!
-//! Masked values never get in here. Text for people, JSON for programs.
+//! Masked values never get in here. Which other values somebody may see is for the caller to say
+//! ([`Explanation::hide`]). Text for people and JSON for programs are in [`show`], the form in
+//! which an explanation is kept is in [`stored`].
 
-use std::fmt::Write as _;
+mod show;
+pub mod stored;
+
+use std::collections::HashMap;
 
 use model::When;
-use serde_json::{Value as Json, json};
+use serde::{Deserialize, Serialize};
 
-use crate::config::{Condition, Config, ConfigJob, PlanRequest};
+use crate::config::{Condition, Config, ConfigJob};
 use crate::diagnostic::Location;
-use crate::facts::{Facts, Step};
-use crate::plan::PlanResult;
-use crate::planning::{self, ClauseTrace, Decision, Outcome, RuleTrace, Session, Table};
+use crate::plan::{PlanResult, Planned, VariableOrigin};
+use crate::planning::{self, ClauseTrace, Decision, Outcome, RuleTrace};
+
+/// What stands for a value that must not be shown.
+pub const MASKED: &str = "[MASKED]";
+
+/// A decision about a pipeline, and why it is as it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Explained {
+    /// The decision.
+    pub planned: Planned,
+    /// Why.
+    pub explanation: Explanation,
+    /// Names of all variables that had a part in deciding which jobs there are, sorted. With the
+    /// same values of these, the same source, ref and facts, the explanation is the same.
+    pub looked_at: Vec<String>,
+}
 
 /// Every decision about one pipeline.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Explanation {
     /// What `workflow:rules` decided.
     pub workflow: WorkflowExplanation,
@@ -22,42 +41,62 @@ pub struct Explanation {
     pub jobs: Vec<JobExplanation>,
     /// What became of the pipeline as a whole, in one sentence.
     pub summary: String,
+    /// The variables that clauses looked at, once each; clauses refer to them.
+    #[serde(skip)]
+    pub variables: Vec<SeenVariable>,
+}
+
+/// A variable as a clause saw it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct SeenVariable {
+    /// Its name.
+    pub name: String,
+    /// Its value; `None` = undefined, [`MASKED`] = secret.
+    pub value: Option<String>,
+    /// Where the value comes from; `None` when it is undefined or the job's own name, stage and so on.
+    pub origin: Option<VariableOrigin>,
 }
 
 /// What `workflow:rules` decided.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkflowExplanation {
     /// Whether there is a pipeline.
     pub runs: bool,
     /// Why, in one sentence.
     pub reason: String,
     /// The rules up to the one that decided.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<RuleExplanation>,
 }
 
 /// What was decided about a job.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobExplanation {
     /// Its name.
     pub name: String,
     /// Its stage.
     pub stage: String,
     /// Where it is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<Location>,
     /// In or out, and how.
     pub verdict: Verdict,
     /// Why, in one sentence.
     pub reason: String,
     /// Its rules up to the one that decided.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<RuleExplanation>,
     /// The kinds of `only`, up to the one that decided.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub only: Vec<ClauseExplanation>,
     /// The kinds of `except`, likewise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub except: Vec<ClauseExplanation>,
 }
 
 /// In or out, and how.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// It runs by itself.
     In,
@@ -72,70 +111,184 @@ pub enum Verdict {
 }
 
 /// What became of one rule.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RuleExplanation {
     /// Its number, from 1.
     pub number: usize,
     /// Where it is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<Location>,
     /// Whether all its clauses hold.
     pub matched: bool,
     /// Its clauses, up to the first that does not hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub clauses: Vec<ClauseExplanation>,
 }
 
 /// What became of one clause.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClauseExplanation {
-    /// `if`, `changes`, `exists`, `refs`, `variables`, `kubernetes`.
-    pub kind: &'static str,
+    /// Which keyword it is.
+    pub kind: ClauseKind,
     /// As written.
     pub text: String,
     /// Whether it holds.
     pub holds: bool,
-    /// The variables it looked at; `None` = undefined, `[MASKED]` = secret.
-    pub values: Vec<(String, Option<String>)>,
+    /// The variables it looked at, as indexes of [`Explanation::variables`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<usize>,
     /// More about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }
 
-/// See [`Config::explain`].
-pub(crate) fn explain(config: &Config, request: &PlanRequest<'_>, facts: &Facts) -> Step<Explanation> {
-    let session = Session::new(config, request, facts);
-    let mut table = Table::new(config, request);
-    let outcome = planning::workflow(&session, &mut table, true);
-    if let Some(demands) = session.demands() {
-        return Step::Needs(demands);
+/// The keyword of a clause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClauseKind {
+    /// `if`
+    If,
+    /// `changes`
+    Changes,
+    /// `exists`
+    Exists,
+    /// `refs`
+    Refs,
+    /// `variables`
+    Variables,
+    /// `kubernetes`
+    Kubernetes,
+}
+
+impl Explanation {
+    /// Replaces the values of variables from these places.
+    pub fn hide(&mut self, hidden: impl Fn(VariableOrigin) -> bool) {
+        for variable in &mut self.variables {
+            if variable.value.is_some() && variable.origin.is_some_and(&hidden) {
+                variable.value = Some(MASKED.to_owned());
+            }
+        }
     }
-    let workflow = match outcome {
-        Ok(outcome) => workflow_explanation(config, outcome.runs, &outcome.rules),
-        Err(message) => WorkflowExplanation {
+
+    /// Returns the variables that a clause looked at.
+    pub fn values<'a>(&'a self, clause: &'a ClauseExplanation) -> impl Iterator<Item = &'a SeenVariable> {
+        clause.values.iter().filter_map(|index| self.variables.get(*index))
+    }
+}
+
+/// Writes down what was decided.
+pub(crate) struct Writer<'a> {
+    config: &'a Config,
+    variables: HashMap<SeenVariable, usize>,
+    explanation: Explanation,
+}
+
+impl<'a> Writer<'a> {
+    pub(crate) fn new(config: &'a Config) -> Writer<'a> {
+        Writer {
+            config,
+            variables: HashMap::new(),
+            explanation: Explanation {
+                workflow: WorkflowExplanation {
+                    runs: true,
+                    reason: String::new(),
+                    rules: Vec::new(),
+                },
+                jobs: Vec::new(),
+                summary: String::new(),
+                variables: Vec::new(),
+            },
+        }
+    }
+
+    pub(crate) fn workflow(&mut self, runs: bool, rules: Vec<RuleTrace>) {
+        let rules: Vec<RuleExplanation> = rules.into_iter().map(|rule| self.rule(rule)).collect();
+        let reason = match (rules.iter().find(|rule| rule.matched), runs) {
+            (Some(rule), true) => format!("rule {} matches", rule.number),
+            (Some(rule), false) => format!("rule {} matches and says `when: never`", rule.number),
+            (None, true) => "there are no `workflow:rules`".to_owned(),
+            (None, false) => "no rule matches".to_owned(),
+        };
+        self.explanation.workflow = WorkflowExplanation { runs, reason, rules };
+        if !runs {
+            self.no_jobs("`workflow:rules` refuses the pipeline");
+        }
+    }
+
+    /// The workflow rules cannot be evaluated.
+    pub(crate) fn workflow_failed(&mut self, message: &str) {
+        self.explanation.workflow = WorkflowExplanation {
             runs: false,
-            reason: message,
+            reason: message.to_owned(),
             rules: Vec::new(),
-        },
-    };
-    let decisions: Vec<Decision<'_>> = config
-        .jobs
-        .iter()
-        .map(|job| planning::decide(&session, &table, job, true))
-        .collect();
-    if let Some(demands) = session.demands() {
-        return Step::Needs(demands);
+        };
+        self.no_jobs("`workflow:rules` cannot be evaluated");
     }
-    let jobs = decisions
-        .iter()
-        .map(|decision| job_explanation(config, decision))
-        .collect();
-    let summary = match config.plan(request, facts) {
-        Step::Done(planned) => summary(&planned.result),
-        Step::Needs(demands) => return Step::Needs(demands),
-    };
-    Step::Done(Explanation {
-        workflow,
-        jobs,
-        summary,
-    })
+
+    fn no_jobs(&mut self, reason: &str) {
+        let config = self.config;
+        let out = |job: &ConfigJob| JobExplanation {
+            name: job.definition.name.clone(),
+            stage: job.definition.stage.clone(),
+            location: planning::location(config, job.span),
+            verdict: Verdict::Out,
+            reason: reason.to_owned(),
+            rules: Vec::new(),
+            only: Vec::new(),
+            except: Vec::new(),
+        };
+        self.explanation.jobs = config.jobs.iter().map(out).collect();
+    }
+
+    /// Takes what a decision wrote down.
+    pub(crate) fn job(&mut self, decision: &mut Decision<'_>) {
+        let reason = reason(decision);
+        let [only, except] = [&mut decision.only, &mut decision.except].map(std::mem::take);
+        let rules = std::mem::take(&mut decision.rules);
+        let definition = &decision.job.definition;
+        let job = JobExplanation {
+            name: definition.name.clone(),
+            stage: definition.stage.clone(),
+            location: planning::location(self.config, decision.job.span),
+            verdict: verdict(&decision.outcome),
+            reason,
+            rules: rules.into_iter().map(|rule| self.rule(rule)).collect(),
+            only: only.into_iter().map(|clause| self.clause(clause)).collect(),
+            except: except.into_iter().map(|clause| self.clause(clause)).collect(),
+        };
+        self.explanation.jobs.push(job);
+    }
+
+    pub(crate) fn finish(mut self, result: &PlanResult) -> Explanation {
+        self.explanation.summary = summary(result);
+        self.explanation
+    }
+
+    fn rule(&mut self, rule: RuleTrace) -> RuleExplanation {
+        RuleExplanation {
+            number: rule.index + 1,
+            location: planning::location(self.config, rule.span),
+            matched: rule.matched,
+            clauses: rule.clauses.into_iter().map(|clause| self.clause(clause)).collect(),
+        }
+    }
+
+    fn clause(&mut self, trace: ClauseTrace) -> ClauseExplanation {
+        let seen = &mut self.explanation.variables;
+        let mut index = |variable: SeenVariable| {
+            *self.variables.entry(variable).or_insert_with_key(|variable| {
+                seen.push(variable.clone());
+                seen.len() - 1
+            })
+        };
+        ClauseExplanation {
+            kind: trace.kind,
+            text: trace.text,
+            holds: trace.holds,
+            values: trace.values.into_iter().map(&mut index).collect(),
+            note: trace.note,
+        }
+    }
 }
 
 fn summary(result: &PlanResult) -> String {
@@ -151,44 +304,18 @@ fn summary(result: &PlanResult) -> String {
     }
 }
 
-fn workflow_explanation(config: &Config, runs: bool, rules: &[RuleTrace]) -> WorkflowExplanation {
-    let rules: Vec<RuleExplanation> = rules.iter().map(|rule| rule_explanation(config, rule)).collect();
-    let reason = match (rules.iter().find(|rule| rule.matched), runs) {
-        (Some(rule), true) => format!("rule {} matches", rule.number),
-        (Some(rule), false) => format!("rule {} matches and says `when: never`", rule.number),
-        (None, true) => "there are no `workflow:rules`".to_owned(),
-        (None, false) => "no rule matches".to_owned(),
-    };
-    WorkflowExplanation { runs, reason, rules }
-}
-
-fn job_explanation(config: &Config, decision: &Decision<'_>) -> JobExplanation {
-    let definition = &decision.job.definition;
-    let verdict = match &decision.outcome {
+fn verdict(outcome: &Outcome) -> Verdict {
+    match outcome {
         Outcome::In(When::Manual) => Verdict::Manual,
         Outcome::In(When::Delayed) => Verdict::Delayed,
         Outcome::In(_) => Verdict::In,
         Outcome::Out | Outcome::Unknown => Verdict::Out,
         Outcome::Failed(_) => Verdict::Error,
-    };
-    let clauses = |traces: &[ClauseTrace]| traces.iter().cloned().map(clause).collect::<Vec<_>>();
-    JobExplanation {
-        name: definition.name.clone(),
-        stage: definition.stage.clone(),
-        location: planning::location(config, decision.job.span),
-        verdict,
-        reason: reason(decision, decision.job),
-        rules: decision
-            .rules
-            .iter()
-            .map(|rule| rule_explanation(config, rule))
-            .collect(),
-        only: clauses(&decision.only),
-        except: clauses(&decision.except),
     }
 }
 
-fn reason(decision: &Decision<'_>, job: &ConfigJob) -> String {
+fn reason(decision: &Decision<'_>) -> String {
+    let job: &ConfigJob = decision.job;
     if let Outcome::Failed(message) = &decision.outcome {
         return message.clone();
     }
@@ -213,10 +340,10 @@ fn reason(decision: &Decision<'_>, job: &ConfigJob) -> String {
             let failed = decision.only.iter().find(|clause| !clause.holds);
             match (failed, decision.except.iter().find(|clause| clause.holds)) {
                 (Some(clause), _) if only.as_ref().is_some_and(|only| only.written) => {
-                    format!("`only:{}` does not hold", clause.kind)
+                    format!("`only:{}` does not hold", clause.kind.as_str())
                 }
                 (Some(_), _) => "it has no condition, so it runs for branches and tags only".to_owned(),
-                (None, Some(clause)) => format!("`except:{}` holds", clause.kind),
+                (None, Some(clause)) => format!("`except:{}` holds", clause.kind.as_str()),
                 (None, None) => "`only` and `except` leave it out".to_owned(),
             }
         }
@@ -228,154 +355,4 @@ fn in_words(decision: &Decision<'_>) -> &'static str {
         Outcome::In(when) => when.as_str(),
         _ => "never",
     }
-}
-
-fn rule_explanation(config: &Config, rule: &RuleTrace) -> RuleExplanation {
-    RuleExplanation {
-        number: rule.index + 1,
-        location: planning::location(config, rule.span),
-        matched: rule.matched,
-        clauses: rule.clauses.iter().cloned().map(clause).collect(),
-    }
-}
-
-fn clause(trace: ClauseTrace) -> ClauseExplanation {
-    let ClauseTrace {
-        kind,
-        text,
-        holds,
-        values,
-        note,
-    } = trace;
-    ClauseExplanation {
-        kind,
-        text,
-        holds,
-        values,
-        note,
-    }
-}
-
-impl Verdict {
-    /// Returns the word for it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Verdict::In => "in",
-            Verdict::Manual => "manual",
-            Verdict::Delayed => "delayed",
-            Verdict::Out => "out",
-            Verdict::Error => "error",
-        }
-    }
-}
-
-impl Explanation {
-    /// Returns a text to read: a line per job, below it the rules that were looked at.
-    #[must_use]
-    pub fn to_text(&self) -> String {
-        let mut text = format!("{}\n", self.summary);
-        if !self.workflow.rules.is_empty() || !self.workflow.runs {
-            let runs = if self.workflow.runs { "runs" } else { "refused" };
-            _ = writeln!(text, "\nworkflow: {runs}: {}", self.workflow.reason);
-            rules_text(&mut text, &self.workflow.rules);
-        }
-        for job in &self.jobs {
-            let place = job
-                .location
-                .as_ref()
-                .map(|at| format!("  ({}:{})", at.file, at.line))
-                .unwrap_or_default();
-            _ = writeln!(text, "\n{:7} {} [{}]{place}", job.verdict.as_str(), job.name, job.stage);
-            _ = writeln!(text, "        {}", job.reason);
-            rules_text(&mut text, &job.rules);
-            for (name, clauses) in [("only", &job.only), ("except", &job.except)] {
-                for clause in clauses {
-                    clause_text(&mut text, &format!("{name}:"), clause);
-                }
-            }
-        }
-        text
-    }
-
-    /// Returns the same as JSON.
-    #[must_use]
-    pub fn to_json(&self) -> Json {
-        json!({
-            "summary": self.summary,
-            "workflow": {
-                "runs": self.workflow.runs,
-                "reason": self.workflow.reason,
-                "rules": self.workflow.rules.iter().map(rule_json).collect::<Vec<_>>(),
-            },
-            "jobs": self.jobs.iter().map(job_json).collect::<Vec<_>>(),
-        })
-    }
-}
-
-fn rules_text(text: &mut String, rules: &[RuleExplanation]) {
-    for rule in rules {
-        let place = rule
-            .location
-            .as_ref()
-            .map(|at| format!(" ({}:{})", at.file, at.line))
-            .unwrap_or_default();
-        let matched = if rule.matched { "matches" } else { "does not match" };
-        _ = writeln!(text, "        rule {}{place} {matched}", rule.number);
-        for clause in &rule.clauses {
-            clause_text(text, "", clause);
-        }
-    }
-}
-
-fn clause_text(text: &mut String, prefix: &str, clause: &ClauseExplanation) {
-    let holds = if clause.holds { "holds" } else { "does not hold" };
-    _ = writeln!(text, "          {prefix}{}: {}  -> {holds}", clause.kind, clause.text);
-    for (name, value) in &clause.values {
-        let value = value
-            .as_ref()
-            .map_or_else(|| "undefined".to_owned(), |value| format!("{value:?}"));
-        _ = writeln!(text, "            ${name} is {value}");
-    }
-    if let Some(note) = &clause.note {
-        _ = writeln!(text, "            {note}");
-    }
-}
-
-fn place_json(location: Option<&Location>) -> Json {
-    location.map_or(
-        Json::Null,
-        |at| json!({ "file": at.file, "line": at.line, "column": at.column }),
-    )
-}
-
-fn job_json(job: &JobExplanation) -> Json {
-    json!({
-        "name": job.name,
-        "stage": job.stage,
-        "location": place_json(job.location.as_ref()),
-        "verdict": job.verdict.as_str(),
-        "reason": job.reason,
-        "rules": job.rules.iter().map(rule_json).collect::<Vec<_>>(),
-        "only": job.only.iter().map(clause_json).collect::<Vec<_>>(),
-        "except": job.except.iter().map(clause_json).collect::<Vec<_>>(),
-    })
-}
-
-fn rule_json(rule: &RuleExplanation) -> Json {
-    json!({
-        "number": rule.number,
-        "location": place_json(rule.location.as_ref()),
-        "matched": rule.matched,
-        "clauses": rule.clauses.iter().map(clause_json).collect::<Vec<_>>(),
-    })
-}
-
-fn clause_json(clause: &ClauseExplanation) -> Json {
-    let values = clause
-        .values
-        .iter()
-        .map(|(name, value)| (name.clone(), json!(value)))
-        .collect::<serde_json::Map<_, _>>();
-    json!({ "kind": clause.kind, "text": clause.text, "holds": clause.holds, "values": values, "note": clause.note })
 }

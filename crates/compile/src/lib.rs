@@ -40,7 +40,7 @@ pub mod yaml;
 pub use config::{Config, PlanRequest};
 pub use diagnostic::{Diagnostic, Severity};
 pub use entry::variables::RootVariable;
-pub use explain::Explanation;
+pub use explain::{Explained, Explanation};
 pub use facts::{Answer, Demand, Facts, FileKey, Step};
 pub use load::{Limits, LoadRequest, Loaded, load};
 pub use plan::{Plan, PlanResult, Planned, Variable, VariableOrigin};

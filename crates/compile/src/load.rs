@@ -4,6 +4,7 @@
 //! Pure and resumable: what it does not know it demands, and is called again. It never looks at
 //! who starts a pipeline; that is [`Config::plan`].
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::Value as Json;
@@ -15,7 +16,7 @@ use crate::facts::{Facts, FileKey, Step};
 use crate::include::{Reader, Stop};
 use crate::inputs::Header;
 use crate::plan::Variable;
-use crate::yaml::{Mapping, Node, Span};
+use crate::yaml::{self, Mapping, Node, Span};
 use crate::{cross, extends, normalize, reference};
 
 /// What [`load`] works on.
@@ -57,6 +58,8 @@ pub struct Limits {
     pub needs: usize,
     /// Jobs of one pipeline; default 0 = any number.
     pub jobs: usize,
+    /// Of each file.
+    pub yaml: yaml::Limits,
 }
 
 impl Default for Limits {
@@ -66,6 +69,7 @@ impl Default for Limits {
             total_bytes: 314_572_800,
             needs: 50,
             jobs: 0,
+            yaml: yaml::Limits::default(),
         }
     }
 }
@@ -156,7 +160,7 @@ pub fn load(request: &LoadRequest<'_>, facts: &Facts) -> Step<Loaded> {
     let Parts { merged, header, config } = parts;
     let config = config.filter(|_| errors.is_empty());
     let mut diagnostics: Vec<Diagnostic> = Vec::new();
-    let roots = merged.as_ref().map(root_lines).unwrap_or_default();
+    let roots = merged.as_ref().map(RootKeys::of).unwrap_or_default();
     let (is_fixed, root_unreadable) = (reader.is_fixed(), reader.root_unreadable());
     let (sources, includes, looked_at) = reader.into_parts();
     diagnostics.extend(
@@ -246,16 +250,48 @@ fn inject_edge_stages(tree: &mut Mapping) {
     entry.value = Node::sequence(stages, span);
 }
 
-/// Where each root key stands, by file and line: tells in which job a place lies.
-fn root_lines(merged: &Node) -> Vec<(Span, String)> {
-    let mapping = merged.as_mapping().into_iter().flat_map(Mapping::iter);
-    let mut lines: Vec<(Span, String)> = mapping.map(|(key, entry)| (entry.key_span, key.to_string())).collect();
-    lines.sort();
-    lines
+/// Where each root key stands: tells in which job a place lies.
+#[derive(Default)]
+struct RootKeys {
+    /// By file and line.
+    places: Vec<Span>,
+    /// By name, in lower case as messages have it.
+    by_name: HashMap<String, Span>,
+}
+
+impl RootKeys {
+    /// Bytes of a message that may be a job's name: 255 characters.
+    const NAME_BYTES: usize = 1020;
+
+    fn of(merged: &Node) -> RootKeys {
+        let mut keys = RootKeys::default();
+        for (key, entry) in merged.as_mapping().into_iter().flat_map(Mapping::iter) {
+            keys.places.push(entry.key_span);
+            keys.by_name.insert(key.to_string().to_lowercase(), entry.key_span);
+        }
+        keys.places.sort_unstable();
+        keys
+    }
+
+    /// The key that a message `jobs:NAME…` is about; of several the longest.
+    fn about(&self, message: &str) -> Option<Span> {
+        let rest = message.strip_prefix("jobs:")?.to_lowercase();
+        let mut ends: Vec<usize> = rest.match_indices([':', ' ']).map(|(at, _)| at).collect();
+        ends.retain(|end| *end <= RootKeys::NAME_BYTES);
+        let mut names = ends.into_iter().rev().map(|end| &rest[..end]);
+        names.find_map(|name| self.by_name.get(name).copied())
+    }
+
+    /// The key under which a place lies.
+    fn around(&self, place: Span) -> Option<Span> {
+        let behind = self.places.partition_point(|start| *start <= place);
+        let before = self.places[..behind].last().copied();
+        before.filter(|start| start.file == place.file)
+    }
 }
 
 /// Gives a finding its file names; a place outside the job it is about gets the job as second place.
-fn diagnostic(found: Finding, severity: Severity, sources: &[Source], roots: &[(Span, String)]) -> Diagnostic {
+fn diagnostic(found: Finding, severity: Severity, sources: &[Source], roots: &RootKeys) -> Diagnostic {
     let place = |span: Span| {
         let source = sources.get(span.file as usize).filter(|_| span.line > 0)?;
         Some(Location {
@@ -265,23 +301,10 @@ fn diagnostic(found: Finding, severity: Severity, sources: &[Source], roots: &[(
         })
     };
     let mut locations: Vec<Location> = place(found.span).into_iter().collect();
-    let about = found.text.strip_prefix("jobs:").and_then(|rest| {
-        let matches = |name: &str| {
-            rest.to_lowercase().starts_with(&format!("{}:", name.to_lowercase()))
-                || rest.to_lowercase().starts_with(&format!("{} ", name.to_lowercase()))
-        };
-        roots
-            .iter()
-            .filter(|(_, name)| matches(name))
-            .max_by_key(|(_, name)| name.len())
-    });
-    if let Some((span, _)) = about {
-        let around = roots
-            .iter()
-            .rfind(|(start, _)| start.file == found.span.file && *start <= found.span);
-        if around.is_none_or(|(start, _)| start != span) {
-            locations.extend(place(*span));
-        }
+    if let Some(job) = roots.about(&found.text)
+        && roots.around(found.span) != Some(job)
+    {
+        locations.extend(place(job));
     }
     Diagnostic {
         severity,

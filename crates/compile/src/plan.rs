@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use model::job::PlannedJob;
 use model::{OnJobFailure, OnNewCommit};
+use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::Diagnostic;
 
@@ -64,7 +65,8 @@ pub struct Variable {
 }
 
 /// Levels of the precedence list (rules-and-variables.md 5), lowest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum VariableOrigin {
     /// Predefined: project, server, pipeline, commit.
     Predefined,

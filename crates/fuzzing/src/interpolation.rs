@@ -8,8 +8,7 @@ use indexmap::IndexMap;
 use crate::Verdict;
 use crate::places::Lines;
 
-/// Bytes of all texts that a content may have after filling in, beside those that values and content
-/// share: one text may have 8 MiB, all together a multiple of that.
+/// Nodes of a tree that are looked at.
 const MAX_NODES: usize = 600_000;
 
 /// Reads the bytes as a file with a header, checks inputs, fills the content.
@@ -61,9 +60,9 @@ pub fn run(data: &[u8]) -> Verdict {
             }
             Verdict::Accepted
         }
-        Err(span_line) => {
-            lines.check_span(span_line.1);
-            assert!(!span_line.0.is_empty(), "a refusal has a message");
+        Err((message, span)) => {
+            lines.check_span(span);
+            assert!(!message.is_empty(), "a refusal has a message");
             Verdict::Refused
         }
     }

@@ -46,6 +46,8 @@ id! {
     JobId
     /// Id of a stored job definition; many jobs share one.
     DefinitionId
+    /// Id of the stored, shared part of an explanation.
+    ExplanationId
     /// Id of a trigger token.
     TriggerTokenId
     /// Id of a personal, project or group access token.

@@ -75,6 +75,9 @@ pub(crate) struct Serve {
     /// Jobs the embedded runner runs at once, 0 = none [default: the number of cores]
     #[arg(long, env = "TRIPLINE_RUNNER_CONCURRENCY", value_name = "NUMBER")]
     pub(crate) runner_concurrency: Option<usize>,
+    /// Bytes of a configuration file and of its tree in memory, as GitLab counts it [default: 2097152]
+    #[arg(long, env = "TRIPLINE_MAX_YAML_SIZE_BYTES", value_name = "NUMBER")]
+    pub(crate) max_yaml_size_bytes: Option<usize>,
     /// Folder for its builds and caches, outside of the data folder [default: beside it, ending in `-runner`]
     #[arg(long, env = "TRIPLINE_RUNNER_DIR", value_name = "FOLDER")]
     pub(crate) runner_dir: Option<PathBuf>,

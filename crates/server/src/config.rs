@@ -38,6 +38,8 @@ struct File {
     /// Folders that jobs may write.
     #[serde(default)]
     runner_writable: Vec<PathBuf>,
+    /// Bytes of a configuration file.
+    max_yaml_size_bytes: Option<usize>,
     /// Filter of the log.
     log: Option<String>,
     /// `text` or `json`.
@@ -67,6 +69,8 @@ pub(crate) struct Config {
     pub(crate) runner_readable: Vec<PathBuf>,
     /// Folders that its jobs may write.
     pub(crate) runner_writable: Vec<PathBuf>,
+    /// Bytes of a configuration file; `None` = GitLab's default.
+    pub(crate) max_yaml_size_bytes: Option<usize>,
     /// Filter of the log.
     pub(crate) log: String,
     /// Whether the log is JSON.
@@ -141,6 +145,7 @@ impl Config {
                 .runner_concurrency
                 .or(file.runner_concurrency)
                 .unwrap_or_else(cores),
+            max_yaml_size_bytes: flags.max_yaml_size_bytes.or(file.max_yaml_size_bytes),
             log: flags.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
             log_json: log_format == "json",
             root_token: flags.root_token,
@@ -169,7 +174,11 @@ impl Config {
             Some(url) => url.clone(),
             None => format!("http://{}", reachable(address)).parse()?,
         };
-        Ok(Settings::new(url))
+        let mut settings = Settings::new(url);
+        if let Some(bytes) = self.max_yaml_size_bytes {
+            settings.max_yaml_size_bytes = bytes;
+        }
+        Ok(settings)
     }
 }
 
@@ -238,6 +247,19 @@ mod tests {
             (config.listen.as_str(), config.runner_concurrency, config.log.as_str()),
             ("127.0.0.1:1", 7, "info")
         );
+    }
+
+    #[test]
+    fn the_size_of_configurations_reaches_the_settings() {
+        let settings = |text| {
+            let config = from_file(text, cli::Serve::default()).unwrap();
+            config.settings("127.0.0.1:1".parse().unwrap()).unwrap()
+        };
+        assert_eq!(
+            settings("max_yaml_size_bytes = 4_194_304\n").max_yaml_size_bytes,
+            4_194_304
+        );
+        assert_eq!(settings("").max_yaml_size_bytes, 2_097_152);
     }
 
     #[test]

@@ -44,7 +44,9 @@ pub(crate) fn run(flags: &cli::Explain) -> anyhow::Result<ExitCode> {
         only_job: None,
         limits: &limits,
     };
-    let explanation = local.run(config, |config, facts| config.explain(&request, facts))?;
+    let explanation = local
+        .run(config, |config, facts| config.explain(&request, facts))?
+        .explanation;
     if flags.json {
         println!("{}", explanation.to_json());
     } else {

@@ -25,6 +25,12 @@ pub enum Param<'a> {
     Texts(&'a [&'a str]),
 }
 
+impl Param<'_> {
+    pub(crate) const fn is_null(&self) -> bool {
+        matches!(self, Param::Null)
+    }
+}
+
 /// Lists parameters, each converted with `Param::from`.
 macro_rules! params {
     ($($value:expr),* $(,)?) => { &[$($crate::value::Param::from($value)),*] };
@@ -158,8 +164,8 @@ macro_rules! ids {
 }
 
 ids! {
-    UserId NamespaceId ProjectId PipelineId PipelineIid JobId DefinitionId TriggerTokenId AccessTokenId RunnerId
-    SessionId RunnerManagerId VariableId ScheduleId ArtifactId HookId EnvironmentId ResourceGroupId
+    UserId NamespaceId ProjectId PipelineId PipelineIid JobId DefinitionId ExplanationId TriggerTokenId AccessTokenId
+    RunnerId SessionId RunnerManagerId VariableId ScheduleId ArtifactId HookId EnvironmentId ResourceGroupId
 }
 
 macro_rules! words {

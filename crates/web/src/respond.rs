@@ -110,7 +110,17 @@ fn body(error: &Error) -> Value {
         }),
         Error::Parameters(_) | Error::StatusError { .. } => json!({"error": error.to_string()}),
         Error::Invalid(fields) => json!({"message": fields}),
-        Error::PipelineNotCreated { message, .. } => json!({"message": {"base": [message]}}),
+        Error::PipelineNotCreated {
+            message,
+            kept: _,
+            explanation,
+        } => match explanation {
+            None => json!({"message": {"base": [message]}}),
+            Some(explanation) => json!({
+                "message": {"base": [message]},
+                "explanation": explanation.to_json(),
+            }),
+        },
         Error::TooMany { .. } => json!({"message": {"error": error.to_string()}}),
         Error::Unauthorized
         | Error::UnauthorizedMessage(_)
@@ -196,6 +206,7 @@ mod tests {
                 Error::PipelineNotCreated {
                     message: text("Reference not found"),
                     kept: false,
+                    explanation: None,
                 },
                 r#"400 {"message":{"base":["Reference not found"]}}"#,
             ),
@@ -203,6 +214,7 @@ mod tests {
                 Error::PipelineNotCreated {
                     message: text("bad"),
                     kept: true,
+                    explanation: None,
                 },
                 r#"422 {"message":{"base":["bad"]}}"#,
             ),

@@ -146,8 +146,8 @@ pub struct PipelineExplanation {
     pub sha: String,
     /// Why it exists.
     pub source: String,
-    /// What is wrong with its configuration; then there is no explanation.
+    /// What is wrong with its configuration, or why else it never had jobs.
     pub errors: Vec<String>,
-    /// The explanation.
+    /// The explanation; null when rules had no part in it.
     pub explanation: Option<Json>,
 }

@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use compile::config::{Config, PlanRequest};
 use compile::load::{Limits, LoadRequest, Loaded};
-use compile::{Diagnostic, Explanation, Plan, PlanResult, Severity, Step, Variable, VariableOrigin};
+use compile::{Diagnostic, Explained, Explanation, Plan, PlanResult, Severity, Step, Variable, VariableOrigin};
 use model::definition::GivenVariable;
 use model::{GitRef, PipelineFailureReason, Project, Sha, VariableKind};
 
 use crate::error::{Error, Result};
 use crate::pipelines::config::{Form, Revision, include_time};
 use crate::pipelines::create::Context;
+use crate::pipelines::explanation::keep::{Asked, Why};
 use crate::pipelines::facts::Provider;
 use crate::pipelines::request::{NewPipeline, Refusal};
 use crate::variables::{self, PipelineFacts};
@@ -54,6 +55,23 @@ pub struct Reveal {
     pub settings: bool,
     /// Values of variables that were given with the call.
     pub given: bool,
+}
+
+impl Reveal {
+    /// What somebody may see who only holds a token: that may be used, but not read.
+    pub const CALLER: Reveal = Reveal {
+        settings: false,
+        given: true,
+    };
+
+    /// Takes the values out of an explanation that are not to be seen.
+    pub fn apply(self, explanation: &mut Explanation) {
+        explanation.hide(|origin| match origin {
+            VariableOrigin::Instance | VariableOrigin::Group | VariableOrigin::Project => !self.settings,
+            VariableOrigin::Pipeline | VariableOrigin::Schedule => !self.given,
+            _ => false,
+        });
+    }
 }
 
 impl Compiled {
@@ -111,28 +129,57 @@ impl Compiled {
         })
     }
 
-    /// Rows 14 to 20: which jobs the pipeline gets, and remarks.
+    /// Rows 14 to 20: which jobs the pipeline gets, and why.
     pub(crate) async fn plan(
         &self,
         app: &App,
         request: &NewPipeline,
         place: &Place,
-    ) -> Result<std::result::Result<(Plan, Vec<String>), Refusal>> {
-        let planned = self.ask(app, request, place, &self.overriding, Config::plan).await?;
-        let warnings = planned.warnings.into_iter().map(|warning| warning.message).collect();
-        Ok(match planned.result {
-            PlanResult::Plan(plan) => check_size(app, &plan).map(|()| (plan, warnings)),
-            PlanResult::FilteredByWorkflowRules => Err(Refusal::not_kept(
-                "The pipeline did not run. Review the workflow:rules configuration for the pipeline.",
-            )),
-            PlanResult::Empty => Err(Refusal::not_kept(
-                "The resulting pipeline would have been empty. Review the rules configuration for the relevant jobs.",
-            )),
-            PlanResult::Invalid(found) => {
-                let texts: Vec<&str> = found.iter().map(|diagnostic| diagnostic.message.as_str()).collect();
-                Err(Refusal::config_error(texts.join("\n")))
+    ) -> Result<std::result::Result<PlannedRun, Refusal>> {
+        let asked = Asked {
+            source: request.source,
+            git_ref: &place.git_ref,
+            project_path: &request.project.full_path,
+            predefined: &self.predefined,
+            overriding: &self.overriding,
+        };
+        let known = self.form.explanations.find(&asked);
+        if let Some(known) = known {
+            let planned = self.ask(app, request, place, Config::plan).await?.answer;
+            if let PlanResult::Plan(plan) = planned.result {
+                return Ok(check_size(app, &plan).map(|()| PlannedRun {
+                    plan,
+                    warnings: messages(planned.warnings),
+                    why: Why::Known(known),
+                }));
             }
-        })
+            // Remembered are plans only; whatever this is, it is explained below.
+        }
+        let Answered { answer, facts_asked } = self.ask(app, request, place, Config::explain).await?;
+        let Explained {
+            planned,
+            explanation,
+            looked_at,
+        } = answer;
+        let plan = match refused(planned.result) {
+            Ok(plan) => plan,
+            Err(refusal) => return Ok(Err(refusal.because(explanation))),
+        };
+        if let Err(refusal) = check_size(app, &plan) {
+            return Ok(Err(refusal));
+        }
+        let why = Why::new(
+            &app.keys,
+            request.project.id,
+            &self.form.explanations,
+            &explanation,
+            (!facts_asked).then_some((&asked, looked_at)),
+        )?;
+        Ok(Ok(PlannedRun {
+            plan,
+            warnings: messages(planned.warnings),
+            why,
+        }))
     }
 
     /// Says for every job of the file why it is in the pipeline or not.
@@ -143,15 +190,9 @@ impl Compiled {
         place: &Place,
         reveal: Reveal,
     ) -> Result<Explanation> {
-        let mut overriding = self.overriding.clone();
-        for variable in &mut overriding {
-            variable.masked |= match variable.origin {
-                VariableOrigin::Instance | VariableOrigin::Group | VariableOrigin::Project => !reveal.settings,
-                VariableOrigin::Pipeline | VariableOrigin::Schedule => !reveal.given,
-                _ => false,
-            };
-        }
-        self.ask(app, request, place, &overriding, Config::explain).await
+        let mut explanation = self.ask(app, request, place, Config::explain).await?.answer.explanation;
+        reveal.apply(&mut explanation);
+        Ok(explanation)
     }
 
     /// Asks the compiler, fetching what it wants to know.
@@ -160,9 +201,8 @@ impl Compiled {
         app: &App,
         request: &NewPipeline,
         place: &Place,
-        overriding: &[Variable],
         question: fn(&Config, &PlanRequest<'_>, &compile::Facts) -> Step<T>,
-    ) -> Result<T> {
+    ) -> Result<Answered<T>> {
         let config = self.form.loaded.config.as_ref();
         let config = config.ok_or_else(|| Error::internal("no configuration and no error"))?;
         let limits = limits(app);
@@ -172,11 +212,12 @@ impl Compiled {
             merge_request: false,
             project_path: &request.project.full_path,
             predefined: &self.predefined,
-            overriding,
+            overriding: &self.overriding,
             only_job: None,
             limits: &limits,
         };
         let mut provider = Provider::new(app, request, &place.sha);
+        let mut facts_asked = false;
         loop {
             let step = if self.is_large {
                 tokio::task::block_in_place(|| question(config, &plan_request, provider.facts()))
@@ -184,11 +225,50 @@ impl Compiled {
                 question(config, &plan_request, provider.facts())
             };
             match step {
-                Step::Done(answer) => return Ok(answer),
+                Step::Done(answer) => return Ok(Answered { answer, facts_asked }),
                 Step::Needs(demands) => provider.fetch(demands).await?,
             }
+            facts_asked = true;
         }
     }
+}
+
+/// A plan, and why it is as it is.
+pub(crate) struct PlannedRun {
+    /// The jobs.
+    pub(crate) plan: Plan,
+    /// Remarks that stopped nothing.
+    pub(crate) warnings: Vec<String>,
+    /// Why.
+    pub(crate) why: Why,
+}
+
+/// What the compiler answered.
+struct Answered<T> {
+    answer: T,
+    /// Whether facts of the repository had a part in it.
+    facts_asked: bool,
+}
+
+fn messages(warnings: Vec<Diagnostic>) -> Vec<String> {
+    warnings.into_iter().map(|warning| warning.message).collect()
+}
+
+/// The plan, or why there is none.
+fn refused(result: PlanResult) -> std::result::Result<Plan, Refusal> {
+    Err(match result {
+        PlanResult::Plan(plan) => return Ok(plan),
+        PlanResult::FilteredByWorkflowRules => {
+            Refusal::not_kept("The pipeline did not run. Review the workflow:rules configuration for the pipeline.")
+        }
+        PlanResult::Empty => Refusal::not_kept(
+            "The resulting pipeline would have been empty. Review the rules configuration for the relevant jobs.",
+        ),
+        PlanResult::Invalid(found) => {
+            let texts: Vec<&str> = found.iter().map(|diagnostic| diagnostic.message.as_str()).collect();
+            Refusal::config_error(texts.join("\n"))
+        }
+    })
 }
 
 /// Returns the path of a project's configuration.
@@ -295,12 +375,14 @@ fn check_size(app: &App, plan: &Plan) -> Result<(), Refusal> {
              parent-child-pipelines"
         ),
         failure_reason: Some(PipelineFailureReason::SizeLimitExceeded),
+        explanation: None,
     })
 }
 
 fn limits(app: &App) -> Limits {
     Limits {
         jobs: app.settings.max_jobs_per_pipeline,
+        yaml: compile::yaml::Limits::of_bytes(app.settings.max_yaml_size_bytes),
         ..Limits::default()
     }
 }

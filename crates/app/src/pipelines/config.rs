@@ -13,6 +13,7 @@ use compile::{Variable, VariableOrigin};
 use model::{DefinitionId, GitRef, JobDefinition, Namespace, Project, ProjectId, Sha, Source};
 use serde_json::Value as Json;
 
+use crate::pipelines::explanation::keep::Remembered;
 use crate::variables::{self, CommitFacts, PipelineFacts};
 
 /// Stored definitions remembered per compiled form; more are looked up each time.
@@ -136,6 +137,8 @@ pub struct Form {
     inputs: Vec<(String, Json)>,
     looked_at: Vec<(String, Option<String>)>,
     definitions: Mutex<HashMap<usize, (Arc<JobDefinition>, DefinitionId)>>,
+    /// Why pipelines have these jobs.
+    pub explanations: Remembered,
 }
 
 /// The revisions that were used last.
@@ -273,6 +276,7 @@ impl Revision {
             inputs: inputs.to_vec(),
             looked_at,
             definitions: Mutex::default(),
+            explanations: Remembered::default(),
         });
         if only_this_commit {
             let mut forms = self.forms.lock().unwrap_or_else(PoisonError::into_inner);

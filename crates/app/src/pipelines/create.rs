@@ -12,8 +12,9 @@ use store::{StoreError, Tx, ops};
 
 use crate::access::{self, Ability};
 use crate::error::{Error, Result};
-use crate::pipelines::compiled::{self, Compiled, Place};
+use crate::pipelines::compiled::{self, Compiled, Place, PlannedRun};
 use crate::pipelines::config::{ConfigText, Revision, RevisionKey};
+use crate::pipelines::explanation::keep::Why;
 use crate::pipelines::persist;
 use crate::pipelines::request::{self, MAX_INPUTS, NewPipeline, Refusal, Skip};
 use crate::variables::CommitFacts;
@@ -86,6 +87,8 @@ pub enum Outcome {
         plan: Plan,
         /// What they come from.
         compiled: Compiled,
+        /// Why they are there.
+        why: Why,
     },
     /// A pipeline without jobs whose status is `skipped`.
     Skip,
@@ -124,12 +127,16 @@ impl Failure {
 }
 
 async fn refuse(app: &App, request: Arc<NewPipeline>, failure: Failure) -> Result<Error> {
-    let keep = request.keep_failed;
-    if let (true, Some(reason), Some(place)) = (keep, failure.refusal.failure_reason, failure.place) {
-        persist::store_failed(app, request, place, reason, failure.refusal.message.clone()).await?;
-        return Ok(failure.refusal.into_error(true));
-    }
-    Ok(failure.refusal.into_error(false))
+    let Failure { mut refusal, place } = failure;
+    let kept = match (request.keep_failed, refusal.failure_reason, place) {
+        (true, Some(reason), Some(place)) => {
+            persist::store_failed(app, request, place, reason, &refusal).await?;
+            true
+        }
+        _ => false,
+    };
+    refusal.shorten();
+    Ok(refusal.into_error(kept))
 }
 
 /// Goes through all checks and compiles; stores nothing.
@@ -329,11 +336,11 @@ async fn compile_plan(
     if let Some(message) = compiled.first_error() {
         return Ok(Err(Refusal::config_error(message)));
     }
-    let (plan, warnings) = match compiled.plan(app, request, place).await? {
+    let PlannedRun { plan, warnings, why } = match compiled.plan(app, request, place).await? {
         Ok(planned) => planned,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    Ok(Ok((Outcome::Run { plan, compiled }, warnings)))
+    Ok(Ok((Outcome::Run { plan, compiled, why }, warnings)))
 }
 
 /// Row 8.

@@ -40,7 +40,7 @@ pub(crate) async fn dry_run(app: &App, request: NewPipeline, context: Context, r
     };
     let (name, jobs, explanation) = match outcome {
         Outcome::Skip => (None, Vec::new(), None),
-        Outcome::Run { plan, compiled } => {
+        Outcome::Run { plan, compiled, .. } => {
             let explanation = compiled.explain(app, &request, &place, reveal).await?;
             (plan.name, plan.jobs, Some(explanation))
         }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use compile::Plan;
 use model::{
-    DefinitionId, GitRef, OnJobFailure, OnNewCommit, Pipeline, PipelineFailureReason, Sha, StageState, Status,
-    Timestamp,
+    DefinitionId, ExplanationId, GitRef, OnJobFailure, OnNewCommit, Pipeline, PipelineFailureReason, Sha, StageState,
+    Status, Timestamp,
 };
 use schedule::{Before, Decisions, JobState};
 use sha2::{Digest, Sha256};
@@ -22,9 +22,10 @@ use crate::error::{Error, Result};
 use crate::jobs::settle;
 use crate::pipelines::config::Form;
 use crate::pipelines::create::{Created, Outcome, Prepared};
+use crate::pipelines::explanation::keep::{Remembered, Why};
 use crate::pipelines::given;
 use crate::pipelines::outdated;
-use crate::pipelines::request::NewPipeline;
+use crate::pipelines::request::{NewPipeline, Refusal};
 
 /// Stores a pipeline and its jobs.
 ///
@@ -40,21 +41,26 @@ pub(super) async fn store(app: &App, request: Arc<NewPipeline>, prepared: Prepar
             row.status = Status::Skipped;
             row.finished_at = Some(row.now);
         }
-        Outcome::Run { plan, compiled } => {
+        Outcome::Run { plan, compiled, why } => {
             let jobs = Jobs::decide(plan, compiled.form, row.now)?;
             row.status = jobs.decisions.pipeline;
             row.jobs = Some(jobs);
+            row.why = Some(why);
         }
     }
     let row = Arc::new(row);
     let Written {
         pipeline,
         definitions,
+        explanation,
         outdates,
     } = row.write(app).await?;
     if let Some(jobs) = &row.jobs {
         jobs.form
             .remember_definitions(jobs.plan.jobs.iter().map(|job| &job.definition).zip(definitions));
+        if let (Some(why), Some(id)) = (&row.why, explanation) {
+            jobs.form.explanations.insert(why, id);
+        }
     }
     let pipeline = after(app, &row, pipeline, outdates).await;
     Ok(Created {
@@ -102,13 +108,17 @@ pub(super) async fn store_failed(
     request: Arc<NewPipeline>,
     place: (GitRef, bool, Sha),
     reason: PipelineFailureReason,
-    message: String,
+    refusal: &Refusal,
 ) -> Result<Pipeline> {
+    let project = request.project.id;
     let mut row = Row::new(app, request, place)?;
     row.status = Status::Failed;
     row.finished_at = Some(row.now);
     row.failure_reason = Some(reason);
-    row.yaml_errors = (reason == PipelineFailureReason::ConfigError).then_some(message);
+    row.yaml_errors = (reason == PipelineFailureReason::ConfigError).then(|| refusal.message.clone());
+    if let Some(explanation) = &refusal.explanation {
+        row.why = Some(Why::new(&app.keys, project, &Remembered::default(), explanation, None)?);
+    }
     Ok(Arc::new(row).write(app).await?.pipeline)
 }
 
@@ -117,6 +127,8 @@ struct Written {
     pipeline: Pipeline,
     /// Ids of the jobs' definitions, in the order of the plan.
     definitions: Vec<DefinitionId>,
+    /// Id of what its explanation has in common with others.
+    explanation: Option<ExplanationId>,
     /// Whether it may make older pipelines superfluous.
     outdates: bool,
 }
@@ -134,6 +146,7 @@ struct Row {
     failure_reason: Option<PipelineFailureReason>,
     yaml_errors: Option<String>,
     jobs: Option<Jobs>,
+    why: Option<Why>,
 }
 
 impl Row {
@@ -152,6 +165,7 @@ impl Row {
             failure_reason: None,
             yaml_errors: None,
             jobs: None,
+            why: None,
         })
     }
 
@@ -163,7 +177,8 @@ impl Row {
     }
 
     fn insert(&self, tx: &mut dyn Tx) -> Result<Written, StoreError> {
-        let pipeline = self.insert_pipeline(tx)?;
+        let explanation = self.why.as_ref().map(|why| why.store(tx)).transpose()?;
+        let pipeline = self.insert_pipeline(tx, explanation)?;
         if let Some((token, _)) = &self.request.trigger {
             ops::trigger_tokens::touch(tx, *token, self.now)?;
         }
@@ -172,6 +187,7 @@ impl Row {
             return Ok(Written {
                 pipeline,
                 definitions: Vec::new(),
+                explanation,
                 outdates: false,
             });
         };
@@ -181,10 +197,11 @@ impl Row {
             outdates: outdated::may_outdate(tx, &self.request.project, &pipeline)?,
             pipeline,
             definitions,
+            explanation,
         })
     }
 
-    fn insert_pipeline(&self, tx: &mut dyn Tx) -> Result<Pipeline, StoreError> {
+    fn insert_pipeline(&self, tx: &mut dyn Tx, explanation: Option<ExplanationId>) -> Result<Pipeline, StoreError> {
         let request = &self.request;
         let plan = self.jobs.as_ref().map(|jobs| &jobs.plan);
         let new = ops::pipelines::NewPipeline {
@@ -208,6 +225,7 @@ impl Row {
             upstream_pipeline_id: request.upstream.map(|upstream| upstream.pipeline),
             created_at: self.now,
             finished_at: self.finished_at,
+            explanation: explanation.and_then(|id| Some(self.why.as_ref()?.of_pipeline(id))),
         };
         ops::pipelines::insert(tx, &new, &self.given)
     }

@@ -1,14 +1,19 @@
 //! What somebody who wants a pipeline says, and the checks that need nothing else.
 
+use compile::Explanation;
 use model::definition::GivenVariable;
 use model::{AccessLevel, Project, ScheduleId, Sha, Source, TriggerTokenId, User};
 use model::{JobId, PipelineId, ProjectId};
 use serde_json::Value as Json;
 
 use crate::error::Error;
+use crate::pipelines::compiled::Reveal;
 
 /// Most inputs of one pipeline (GitLab's limit).
 pub const MAX_INPUTS: usize = 20;
+
+/// Jobs that the answer to a refused call explains; a dry run explains all.
+const MAX_EXPLAINED_JOBS: usize = 100;
 
 /// Longest name of a variable (GitLab's limit).
 const MAX_VARIABLE_KEY: usize = 255;
@@ -81,6 +86,8 @@ pub struct Refusal {
     pub message: String,
     /// Why a kept pipeline failed; `None` when none is kept whatever the caller wants.
     pub failure_reason: Option<model::PipelineFailureReason>,
+    /// Why there are no jobs, where rules decided that.
+    pub explanation: Option<Box<Explanation>>,
 }
 
 impl Refusal {
@@ -89,6 +96,7 @@ impl Refusal {
         Refusal {
             message: message.into(),
             failure_reason: None,
+            explanation: None,
         }
     }
 
@@ -97,15 +105,41 @@ impl Refusal {
         Refusal {
             message: message.into(),
             failure_reason: Some(model::PipelineFailureReason::ConfigError),
+            explanation: None,
+        }
+    }
+
+    /// The same, explained.
+    #[must_use]
+    pub fn because(self, explanation: Explanation) -> Refusal {
+        Refusal {
+            explanation: Some(Box::new(explanation)),
+            ..self
+        }
+    }
+
+    /// Leaves out most of a long explanation: an answer to a call is no place for all of it.
+    pub fn shorten(&mut self) {
+        let Some(explanation) = &mut self.explanation else {
+            return;
+        };
+        let more = explanation.jobs.len().saturating_sub(MAX_EXPLAINED_JOBS);
+        if more > 0 {
+            explanation.jobs.truncate(MAX_EXPLAINED_JOBS);
+            explanation.summary += &format!(" ({more} more jobs are not listed, a dry run lists all)");
         }
     }
 
     /// What the caller is told.
     #[must_use]
-    pub fn into_error(self, kept: bool) -> Error {
+    pub fn into_error(mut self, kept: bool) -> Error {
+        if let Some(explanation) = &mut self.explanation {
+            Reveal::CALLER.apply(explanation);
+        }
         Error::PipelineNotCreated {
             message: sanitized(&self.message),
             kept,
+            explanation: self.explanation,
         }
     }
 }

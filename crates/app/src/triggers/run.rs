@@ -57,11 +57,7 @@ pub async fn run(app: &App, call: TriggerCall) -> Result<Created> {
 /// The same.
 pub async fn dry_run(app: &App, call: TriggerCall) -> Result<DryRun> {
     let (request, context) = checked(app, call).await?;
-    let reveal = Reveal {
-        settings: false,
-        given: true,
-    };
-    dry_run::dry_run(app, request, context, reveal).await
+    dry_run::dry_run(app, request, context, Reveal::CALLER).await
 }
 
 async fn checked(app: &App, call: TriggerCall) -> Result<(NewPipeline, Context)> {

@@ -135,7 +135,7 @@ impl<'a> Reader<'a> {
             name,
             text: text.clone(),
         });
-        let documents = yaml::documents::load(&text, file, &yaml::Limits::default())
+        let documents = yaml::documents::load(&text, file, &self.request.limits.yaml)
             .map_err(|error| Finding::new(error.to_string(), error.span()))?;
         for key in &documents.duplicate_keys {
             let text = format!(
@@ -322,7 +322,7 @@ impl<'a> Reader<'a> {
         let Some(source) = self.sources.get(source) else {
             return false;
         };
-        let loaded = yaml::documents::load(&source.text, 0, &yaml::Limits::default());
+        let loaded = yaml::documents::load(&source.text, 0, &self.request.limits.yaml);
         loaded
             .ok()
             .and_then(|documents| documents.header)

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use super::functions::Function;
 use super::{Context, InputError, access};
-use crate::yaml::{Entry, Key, Mapping, Node, Span, Value};
+use crate::yaml::{Entry, Key, Limits, Mapping, Node, Span, Value, weight};
 
 /// Nodes visited, keys included.
 const MAX_NODES: usize = 500_000;
@@ -18,6 +18,16 @@ const MAX_BLOCKS: usize = 10_000;
 const MAX_FUNCTIONS: usize = 3;
 /// Bytes of one text after filling in; values may come often, and contain blocks themselves.
 const MAX_FILLED_BYTES: usize = 8 << 20;
+/// Bytes of all texts after filling in.
+const MAX_ALL_FILLED_BYTES: usize = 16 << 20;
+/// Items that lists put into other lists.
+const MAX_SPLICED_ITEMS: usize = 1_000_000;
+/// What the filled content may weigh in GitLab's memory, where the same value may stand in many places.
+const FILLED_WEIGHT: Limits = Limits {
+    bytes: usize::MAX,
+    depth: usize::MAX,
+    parsed_bytes: 64 << 20,
+};
 
 /// A block and its content: two characters at least, on one line.
 ///
@@ -34,17 +44,26 @@ static BLOCK: LazyLock<regex::Regex> = LazyLock::new(|| {
 ///
 /// The first block that cannot be filled, or a limit; GitLab's message.
 pub fn interpolate(content: &Node, context: &Context<'_>) -> Result<Node, InputError> {
-    Filler {
+    let filled = Filler {
         context,
         visited: 0,
+        spliced: 0,
+        filled_bytes: 0,
         blocks: HashMap::new(),
     }
-    .node(content)
+    .node(content)?;
+    if weight::fits(&filled, &FILLED_WEIGHT) {
+        Ok(filled)
+    } else {
+        Err(error("config too large", content.span))
+    }
 }
 
 struct Filler<'c, 'v> {
     context: &'c Context<'v>,
     visited: usize,
+    spliced: usize,
+    filled_bytes: usize,
     /// Value by the text of the block.
     blocks: HashMap<String, Rc<Node>>,
 }
@@ -80,7 +99,13 @@ impl Filler<'_, '_> {
         for item in items {
             let value = self.node(item)?;
             match (item.is_string(), value.as_sequence()) {
-                (true, Some(list)) => filled.extend_from_slice(list),
+                (true, Some(list)) => {
+                    self.spliced += list.len();
+                    if self.spliced > MAX_SPLICED_ITEMS {
+                        return Err(error("config too large", item.span));
+                    }
+                    filled.extend_from_slice(list);
+                }
                 _ => filled.push(value),
             }
         }
@@ -134,6 +159,10 @@ impl Filler<'_, '_> {
                     if filled.len() > MAX_FILLED_BYTES {
                         return Err(error("config node too large", span));
                     }
+                }
+                self.filled_bytes += filled.len();
+                if self.filled_bytes > MAX_ALL_FILLED_BYTES {
+                    return Err(error("config too large", span));
                 }
                 Ok(Some(Node::text(filled, span)))
             }

@@ -21,13 +21,16 @@ use crate::config::{Config, PlanRequest};
 use crate::diagnostic::{Diagnostic, Location, Severity};
 use crate::entry::needs::NeedEntry;
 use crate::entry::rules::AutoCancel;
+use crate::explain::{Explained, Writer};
 use crate::facts::{Answer, Demand, Facts, Step};
 use crate::plan::{Plan, PlanResult, Planned};
 use crate::yaml::Span;
+use rules::Verdict;
+use scope::Table;
 
-pub(crate) use decide::{Decision, Outcome, decide};
-pub(crate) use rules::{ClauseTrace, RuleTrace, Verdict};
-pub(crate) use scope::Table;
+use decide::decide;
+pub(crate) use decide::{Decision, Outcome};
+pub(crate) use rules::{ClauseTrace, RuleTrace};
 
 /// What all phases share: the question, the facts, the demands so far.
 pub(crate) struct Session<'a> {
@@ -73,36 +76,82 @@ pub(crate) struct WorkflowOutcome {
 /// See [`Config::plan`].
 pub(crate) fn plan(config: &Config, request: &PlanRequest<'_>, facts: &Facts) -> Step<Planned> {
     let session = Session::new(config, request, facts);
-    let mut table = Table::new(config, request);
-    let workflow = match workflow(&session, &mut table, false) {
+    let mut table = Table::new(config, request, false);
+    let result = match run(&session, &mut table, None) {
+        Ok(result) => result,
+        Err(demands) => return Step::Needs(demands),
+    };
+    Step::Done(planned(result))
+}
+
+/// See [`Config::explain`].
+pub(crate) fn explain(config: &Config, request: &PlanRequest<'_>, facts: &Facts) -> Step<Explained> {
+    let session = Session::new(config, request, facts);
+    let mut table = Table::new(config, request, true);
+    let mut notes = Notes {
+        writer: Writer::new(config),
+        looked_at: Vec::new(),
+    };
+    let result = match run(&session, &mut table, Some(&mut notes)) {
+        Ok(result) => result,
+        Err(demands) => return Step::Needs(demands),
+    };
+    Step::Done(Explained {
+        explanation: notes.writer.finish(&result),
+        looked_at: notes.looked_at,
+        planned: planned(result),
+    })
+}
+
+/// What is written down beside a decision.
+struct Notes<'a> {
+    writer: Writer<'a>,
+    looked_at: Vec<String>,
+}
+
+/// All phases; an error is what must be known first.
+fn run<'a>(
+    session: &Session<'a>,
+    table: &mut Table<'a>,
+    mut notes: Option<&mut Notes<'_>>,
+) -> Result<PlanResult, Vec<Demand>> {
+    let workflow = workflow(session, table, notes.is_some());
+    if let Some(demands) = session.demands() {
+        return Err(demands);
+    }
+    let mut workflow = match workflow {
         Ok(workflow) => workflow,
         Err(message) => {
-            return Step::Done(planned(PlanResult::Invalid(vec![diagnostic(
-                config,
-                message,
-                Span::default(),
-            )])));
+            if let Some(notes) = notes {
+                notes.writer.workflow_failed(&message);
+            }
+            let error = diagnostic(session.config, message, Span::default());
+            return Ok(PlanResult::Invalid(vec![error]));
         }
     };
-    if let Some(demands) = session.demands() {
-        return Step::Needs(demands);
+    if let Some(notes) = &mut notes {
+        notes
+            .writer
+            .workflow(workflow.runs, std::mem::take(&mut workflow.rules));
     }
     if !workflow.runs {
-        return Step::Done(planned(PlanResult::FilteredByWorkflowRules));
+        return Ok(PlanResult::FilteredByWorkflowRules);
     }
-    let decisions = decide_all(&session, &table);
+    let mut decisions = decide_all(session, table, notes.is_some());
     if let Some(demands) = session.demands() {
-        return Step::Needs(demands);
+        return Err(demands);
     }
-    Step::Done(planned(result(&session, &table, decisions, &workflow)))
+    if let Some(notes) = notes {
+        notes.looked_at = table.take_looked_at();
+        for decision in &mut decisions {
+            notes.writer.job(decision);
+        }
+    }
+    Ok(result(session, table, decisions, &workflow))
 }
 
 /// Evaluates `workflow:rules` and adds the variables of the matching rule to the table.
-pub(crate) fn workflow<'a>(
-    session: &Session<'a>,
-    table: &mut Table<'a>,
-    trace: bool,
-) -> Result<WorkflowOutcome, String> {
+fn workflow<'a>(session: &Session<'a>, table: &mut Table<'a>, trace: bool) -> Result<WorkflowOutcome, String> {
     let workflow = &session.config.workflow;
     let mut outcome = WorkflowOutcome {
         runs: true,
@@ -131,10 +180,10 @@ pub(crate) fn workflow<'a>(
 }
 
 /// Decides about every job; with `only_job`, about that one.
-fn decide_all<'a>(session: &Session<'a>, table: &Table<'a>) -> Vec<Decision<'a>> {
+fn decide_all<'a>(session: &Session<'a>, table: &Table<'a>, trace: bool) -> Vec<Decision<'a>> {
     let jobs = session.config.jobs.iter();
     let wanted = jobs.filter(|job| session.request.only_job.is_none_or(|name| job.definition.name == name));
-    wanted.map(|job| decide(session, table, job, false)).collect()
+    wanted.map(|job| decide(session, table, job, trace)).collect()
 }
 
 fn result<'a>(

@@ -4,6 +4,7 @@ use model::Source;
 
 use crate::config::PlanRequest;
 use crate::entry::policy::{Policy, RefPattern};
+use crate::explain::ClauseKind;
 use crate::facts::{Answer, Demand};
 use crate::glob;
 
@@ -29,11 +30,12 @@ pub(crate) fn holds(
     mut clauses: Option<&mut Vec<ClauseTrace>>,
 ) -> Option<bool> {
     let decided = |held: bool| held == (kind == Kind::Except);
-    let mut note = |kind: &'static str, text: String, held: bool, values| {
+    let traced = clauses.is_some();
+    let mut note = |kind: ClauseKind, text: &dyn Fn() -> String, held: bool, values| {
         if let Some(clauses) = clauses.as_deref_mut() {
             clauses.push(ClauseTrace {
                 kind,
-                text,
+                text: text(),
                 holds: held,
                 values,
                 note: None,
@@ -42,19 +44,15 @@ pub(crate) fn holds(
     };
     if let Some(refs) = &policy.refs {
         let held = refs.iter().any(|pattern| ref_matches(pattern, session.request));
-        let text = refs
-            .iter()
-            .map(|pattern| pattern.text.as_str())
-            .collect::<Vec<_>>()
-            .join(", ");
-        note("refs", text, held, Vec::new());
+        let text = || join(refs.iter().map(|pattern| pattern.text.as_str()));
+        note(ClauseKind::Refs, &text, held, Vec::new());
         if decided(held) {
             return Some(held);
         }
     }
     if policy.kubernetes {
         let held = scope.lookup("CI_KUBERNETES_ACTIVE").as_deref() == Some("true");
-        note("kubernetes", "active".to_owned(), held, Vec::new());
+        note(ClauseKind::Kubernetes, &|| "active".to_owned(), held, Vec::new());
         if decided(held) {
             return Some(held);
         }
@@ -63,18 +61,10 @@ pub(crate) fn holds(
         let mut traces = Vec::new();
         let held = expressions
             .iter()
-            .any(|expression| condition_holds(scope, expression, Some(&mut traces)));
-        let text = expressions
-            .iter()
-            .map(|expression| expression.text())
-            .collect::<Vec<_>>()
-            .join(", ");
-        note(
-            "variables",
-            text,
-            held,
-            traces.into_iter().flat_map(|trace| trace.values).collect(),
-        );
+            .any(|expression| condition_holds(scope, expression, traced.then_some(&mut traces)));
+        let text = || join(expressions.iter().map(|expression| expression.text()));
+        let values = traces.into_iter().flat_map(|trace| trace.values).collect();
+        note(ClauseKind::Variables, &text, held, values);
         if decided(held) {
             return Some(held);
         }
@@ -84,12 +74,16 @@ pub(crate) fn holds(
             Answer::Paths(paths) => glob::changed(patterns, paths),
             _ => true,
         };
-        note("changes", patterns.join(", "), held, Vec::new());
+        note(ClauseKind::Changes, &|| patterns.join(", "), held, Vec::new());
         if decided(held) {
             return Some(held);
         }
     }
     Some(kind == Kind::Only)
+}
+
+fn join<'a>(texts: impl Iterator<Item = &'a str>) -> String {
+    texts.collect::<Vec<_>>().join(", ")
 }
 
 fn ref_matches(pattern: &RefPattern, request: &PlanRequest<'_>) -> bool {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::entry::rules::{Changes, Exists, Rule};
+use crate::explain::{ClauseKind, MASKED, SeenVariable};
 use crate::expression;
 use crate::facts::{Answer, Demand};
 use crate::glob;
@@ -14,6 +15,9 @@ use super::scope::Scope;
 
 /// More comparisons of paths with patterns than this count as a match.
 const MOST_COMPARISONS: usize = 50_000;
+
+/// Longest part of a value that an explanation shows, in characters.
+const LONGEST_SHOWN: usize = 1000;
 
 /// Which rule matched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,13 +40,12 @@ pub(crate) struct RuleTrace {
 /// What became of one clause.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ClauseTrace {
-    /// `if`, `changes`, `exists`, `refs`, `variables`, `kubernetes`.
-    pub(crate) kind: &'static str,
+    pub(crate) kind: ClauseKind,
     /// As written.
     pub(crate) text: String,
     pub(crate) holds: bool,
-    /// Variables that were looked at, with their values; `None` = undefined.
-    pub(crate) values: Vec<(String, Option<String>)>,
+    /// Variables that were looked at.
+    pub(crate) values: Vec<SeenVariable>,
     /// More about it ("the changed paths are not known").
     pub(crate) note: Option<String>,
 }
@@ -98,7 +101,7 @@ fn matches(
         if let Some(clauses) = clauses.as_deref_mut() {
             let text = changes.paths.join(", ");
             clauses.push(ClauseTrace {
-                kind: "changes",
+                kind: ClauseKind::Changes,
                 text,
                 holds,
                 values: Vec::new(),
@@ -116,7 +119,7 @@ fn matches(
         if let Some(clauses) = clauses {
             let text = exists.paths.join(", ");
             clauses.push(ClauseTrace {
-                kind: "exists",
+                kind: ClauseKind::Exists,
                 text,
                 holds,
                 values: Vec::new(),
@@ -145,20 +148,26 @@ pub(crate) fn condition_holds(
     };
     let trace = condition.trace(&inner);
     let shown = |(name, value): (String, Option<String>)| {
-        let masked = scope.is_masked(&name);
-        (
-            name,
-            value.map(|value| if masked { "[MASKED]".to_owned() } else { value }),
-        )
+        let (origin, masked) = scope.origin(&name);
+        let value = value.map(|value| if masked { MASKED.to_owned() } else { shortened(value) });
+        SeenVariable { name, value, origin }
     };
     clauses.push(ClauseTrace {
-        kind: "if",
+        kind: ClauseKind::If,
         text: condition.text().to_owned(),
         holds: trace.value,
         values: trace.looked_at.into_iter().map(shown).collect(),
         note: None,
     });
     trace.value
+}
+
+/// A commit message or a payload may be long; its beginning says enough.
+fn shortened(value: String) -> String {
+    match value.char_indices().nth(LONGEST_SHOWN) {
+        Some((end, _)) => format!("{}… ({} characters)", &value[..end], value.chars().count()),
+        None => value,
+    }
 }
 
 fn changed(

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use model::When;
 use model::definition::{YamlVariable, group_name};
@@ -27,6 +27,8 @@ pub(crate) struct Table<'a> {
     /// Of the matching workflow rule.
     workflow: &'a [YamlVariable],
     pub(crate) regexes: RegexCache,
+    /// With tracing: the names that were looked up.
+    looked_at: Option<RefCell<BTreeSet<String>>>,
     /// Whether variables go round in circles already without those of a job.
     base_cycle: OnceCell<bool>,
 }
@@ -39,7 +41,7 @@ pub(crate) struct Scope<'t, 'a> {
 }
 
 impl<'a> Table<'a> {
-    pub(crate) fn new(config: &'a Config, request: &'a PlanRequest<'a>) -> Table<'a> {
+    pub(crate) fn new(config: &'a Config, request: &'a PlanRequest<'a>, trace: bool) -> Table<'a> {
         let mut overriding = HashMap::with_capacity(request.overriding.len());
         let mut scoped = Vec::new();
         for (index, variable) in request.overriding.iter().enumerate() {
@@ -62,12 +64,27 @@ impl<'a> Table<'a> {
             scoped,
             workflow: &[],
             regexes: RegexCache::default(),
+            looked_at: trace.then(RefCell::default),
             base_cycle: OnceCell::new(),
         }
     }
 
     pub(crate) fn set_workflow(&mut self, variables: &'a [YamlVariable]) {
         self.workflow = variables;
+    }
+
+    /// Returns the names that were looked up so far, and notes no more.
+    pub(crate) fn take_looked_at(&mut self) -> Vec<String> {
+        let names = self.looked_at.take().map(RefCell::into_inner);
+        names.unwrap_or_default().into_iter().collect()
+    }
+
+    fn note(&self, name: &str) {
+        if let Some(names) = &self.looked_at
+            && !names.borrow().contains(name)
+        {
+            names.borrow_mut().insert(name.to_owned());
+        }
     }
 
     /// The variables of the matching workflow rule.
@@ -165,6 +182,7 @@ impl<'a> Scope<'_, 'a> {
 
     /// The unexpanded value that wins.
     pub(crate) fn lookup(&self, name: &str) -> Option<Cow<'a, str>> {
+        self.table.note(name);
         if self.job.is_none() && (name.starts_with("CI_JOB") || name.starts_with("CI_BUILD")) {
             return None;
         }
@@ -180,12 +198,16 @@ impl<'a> Scope<'_, 'a> {
         }
     }
 
-    /// Whether the value that wins must not be shown.
-    pub(crate) fn is_masked(&self, name: &str) -> bool {
-        match self.table.overriding(name, self.environment()) {
-            Some(variable) => variable.masked,
-            None => self.yaml(name).is_none() && self.table.predefined.get(name).is_some_and(|v| v.masked),
+    /// Where the value that wins comes from, and whether it must not be shown.
+    pub(crate) fn origin(&self, name: &str) -> (Option<VariableOrigin>, bool) {
+        if let Some(variable) = self.table.overriding(name, self.environment()) {
+            return (Some(variable.origin), variable.masked);
         }
+        if self.yaml(name).is_some() {
+            return (Some(VariableOrigin::Yaml), false);
+        }
+        let predefined = self.table.predefined.get(name);
+        predefined.map_or((None, false), |variable| (Some(variable.origin), variable.masked))
     }
 
     /// Replaces values of masked variables in a message.
@@ -287,6 +309,7 @@ impl<'a> Scope<'_, 'a> {
         let mut open = names_in(text);
         while let Some(name) = open.pop() {
             if !reachable.contains(&name) {
+                self.table.note(&name);
                 for definition in self.definitions(&|key| key == name) {
                     if !definition.raw {
                         open.extend(names_in(&definition.value));

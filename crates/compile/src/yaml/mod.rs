@@ -12,7 +12,7 @@ pub mod parse;
 pub mod ruby;
 mod scalar;
 mod tag;
-mod weight;
+pub(crate) mod weight;
 
 pub use documents::{Documents, load};
 pub use emit::to_yaml;

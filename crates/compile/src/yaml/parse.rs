@@ -23,14 +23,22 @@ pub struct Limits {
     pub bytes: usize,
     /// Nesting of mappings and sequences.
     pub depth: usize,
-    /// Estimated size in Ruby's memory, aliases counted each time.
-    ///
-    /// GitLab's default is 2 MiB, which refuses plain files of some 4,000 jobs. The purpose is to stop
-    /// alias bombs, and our trees take a part of that memory, so the default here is eight times that.
+    /// Estimated size in Ruby's memory, aliases counted each time. GitLab's documentation warns that plain files of 200 KB
+    /// are likely to hit the default, and so they do here.
     pub parsed_bytes: usize,
 }
 
 impl Limits {
+    /// The limits of a server whose `max_yaml_size_bytes` is set: it bounds the text and the tree alike.
+    #[must_use]
+    pub fn of_bytes(bytes: usize) -> Limits {
+        Limits {
+            bytes,
+            parsed_bytes: bytes,
+            ..Limits::default()
+        }
+    }
+
     /// Keys that merge keys may copy: each one that stays weighs at least 40 bytes, so more than this
     /// is only good for wasting time.
     fn merged_keys(&self) -> usize {
@@ -43,7 +51,7 @@ impl Default for Limits {
         Limits {
             bytes: 2_097_152,
             depth: 100,
-            parsed_bytes: 16_777_216,
+            parsed_bytes: 2_097_152,
         }
     }
 }

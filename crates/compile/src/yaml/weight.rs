@@ -7,7 +7,7 @@ use super::node::{Key, Mapping, Node, OtherKey, Value};
 use super::parse::Limits;
 
 /// Whether the tree keeps within size and depth.
-pub(super) fn fits(root: &Node, limits: &Limits) -> bool {
+pub(crate) fn fits(root: &Node, limits: &Limits) -> bool {
     let mut scale = Scale {
         left: limits.parsed_bytes,
         depth: limits.depth,

@@ -113,6 +113,10 @@ impl World {
     }
 
     pub(crate) fn explain(&self, text: &str, run: &Run) -> compile::Explanation {
+        self.explained(text, run).explanation
+    }
+
+    pub(crate) fn explained(&self, text: &str, run: &Run) -> compile::Explained {
         let config = self.config(text);
         self.run(|facts| config.explain(&run.request(&self.limits), facts))
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use compile::explain::Explained;
 use compile::explain::Verdict as Part;
 use compile::{Config, Explanation, Plan, PlanRequest, PlanResult, Variable, VariableOrigin};
 use model::{GitRef, Source};
@@ -25,7 +26,9 @@ pub(super) fn check(world: &World, config: &Config) {
             result == plan(world, config, source, &git_ref),
             "another plan the second time"
         );
-        let explanation = explain(world, config, source, &git_ref);
+        let explained = explain(world, config, source, &git_ref);
+        assert!(result == explained.planned.result, "the explanation is of another plan");
+        let explanation = explained.explanation;
         assert!(!explanation.to_text().is_empty(), "an explanation says something");
         match &result {
             PlanResult::Plan(plan) => {
@@ -46,7 +49,7 @@ pub(super) fn plan(world: &World, config: &Config, source: Source, git_ref: &Git
     world.answered(|facts| config.plan(&request, facts)).result
 }
 
-fn explain(world: &World, config: &Config, source: Source, git_ref: &GitRef) -> Explanation {
+fn explain(world: &World, config: &Config, source: Source, git_ref: &GitRef) -> Explained {
     let predefined = predefined(source, git_ref);
     let request = request(world, source, git_ref, &predefined);
     world.answered(|facts| config.explain(&request, facts))

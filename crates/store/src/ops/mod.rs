@@ -14,6 +14,7 @@ macro_rules! unfinished {
 pub mod access_tokens;
 pub mod artifacts;
 pub mod definitions;
+pub mod explanations;
 mod filter;
 pub mod job_variables;
 pub mod jobs;
@@ -45,6 +46,7 @@ pub fn statements() -> Vec<&'static Sql> {
         access_tokens::STATEMENTS,
         artifacts::STATEMENTS,
         definitions::STATEMENTS,
+        explanations::STATEMENTS,
         job_variables::STATEMENTS,
         jobs::STATEMENTS,
         jobs::RESOURCE_GROUP_STATEMENTS,

@@ -221,6 +221,7 @@ pub(crate) fn new_pipeline<'a>(
         upstream_pipeline_id: None,
         created_at: NOW,
         finished_at: None,
+        explanation: None,
     }
 }
 

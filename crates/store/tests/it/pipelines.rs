@@ -1,12 +1,14 @@
 //! Finding, listing, changing and deleting pipelines.
 
 use model::pipeline::StageState;
-use model::{GitRef, Pipeline, PipelineFailureReason, PipelineId, PipelineIid, Project, Source, Status, Timestamp};
+use model::{
+    ExplanationId, GitRef, Pipeline, PipelineFailureReason, PipelineId, PipelineIid, Project, Source, Status, Timestamp,
+};
 use store::ops::artifacts::{self, NewArtifact};
 use store::ops::job_variables::{self, JobVariablesKind};
 use store::ops::page::{Page, Sort};
 use store::ops::pipelines::{PipelineFilter, PipelineOrder, PipelineScope};
-use store::ops::{jobs, pipelines};
+use store::ops::{explanations, jobs, pipelines};
 use store::{Param, Sql, StoreError, Tx, Wake};
 
 use crate::fixture::{self, NOW, Opened, on_both, sha};
@@ -163,6 +165,35 @@ on_both! {
         assert_eq!(opened.read(move |tx| pipelines::given(tx, id)), pipelines::Given::default());
     }
 
+    fn what_explanations_have_in_common_is_stored_once(opened) {
+        let (first, second, bare) = opened.write(|tx| {
+            let project = project(tx)?;
+            let one = explanations::ensure(tx, &[1; 32], b"shape")?;
+            assert_eq!(explanations::ensure(tx, &[1; 32], b"never looked at")?, one);
+            let first = explained(tx, &project, one, Some(b"values"))?;
+            let two = explanations::ensure(tx, &[2; 32], b"other")?;
+            assert_ne!(one, two);
+            let second = explained(tx, &project, two, None)?;
+            let git_ref = GitRef::branch("main");
+            let (sha, before_sha) = (sha('a'), sha('b'));
+            let new = fixture::new_pipeline(&project, &git_ref, &sha, &before_sha);
+            Ok((first, second, pipelines::insert(tx, &new, &pipelines::Given::default())?))
+        });
+        let of = |pipeline: &Pipeline| {
+            let id = pipeline.id;
+            opened.read(move |tx| explanations::of_pipeline(tx, id))
+        };
+        let stored = |body: &[u8], values: Option<&[u8]>| {
+            Some(explanations::Explanation { body: body.to_vec(), values: values.map(<[u8]>::to_vec) })
+        };
+        assert_eq!(of(&first), stored(b"shape", Some(b"values")));
+        assert_eq!(of(&second), stored(b"other", None));
+        assert_eq!(of(&bare), None);
+        let gone = first.clone();
+        assert!(opened.write(move |tx| pipelines::delete(tx, &gone)));
+        assert_eq!(of(&first), None, "values go with their pipeline");
+    }
+
     fn an_id_is_never_given_twice(opened) {
         let (first, second) = opened.write(|tx| {
             let project = project(tx)?;
@@ -229,6 +260,22 @@ impl World {
 fn project(tx: &mut dyn Tx) -> Result<Project, StoreError> {
     let user = fixture::user(tx, "ada")?;
     fixture::project(tx, &user, "one")
+}
+
+/// A pipeline that was given nothing and has an explanation.
+fn explained(
+    tx: &mut dyn Tx,
+    project: &Project,
+    id: ExplanationId,
+    values: Option<&[u8]>,
+) -> Result<Pipeline, StoreError> {
+    let git_ref = GitRef::branch("main");
+    let (sha, before_sha) = (sha('a'), sha('b'));
+    let new = pipelines::NewPipeline {
+        explanation: Some(explanations::OfPipeline { id, values }),
+        ..fixture::new_pipeline(project, &git_ref, &sha, &before_sha)
+    };
+    pipelines::insert(tx, &new, &pipelines::Given::default())
 }
 
 fn downstream(

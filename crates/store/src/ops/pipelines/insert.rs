@@ -8,6 +8,7 @@ use model::{
 
 use super::Given;
 use crate::error::StoreError;
+use crate::ops::explanations;
 use crate::row::column;
 use crate::sql::statements;
 use crate::tx::Tx;
@@ -57,6 +58,8 @@ pub struct NewPipeline<'a> {
     pub created_at: Timestamp,
     /// Now, for a pipeline that ended before it began.
     pub finished_at: Option<Timestamp>,
+    /// Why it has the jobs it has.
+    pub explanation: Option<explanations::OfPipeline<'a>>,
 }
 
 macro_rules! columns {
@@ -79,15 +82,17 @@ statements! {
             VALUES ((SELECT pipeline_iid FROM project_counters WHERE project_id = ?1), ", values!(), ")"),
         concat!("WITH next AS (UPDATE project_counters SET pipeline_iid = pipeline_iid + 1 WHERE project_id = ?1 RETURNING pipeline_iid), \
             new AS (INSERT INTO pipelines (", columns!(), ") SELECT pipeline_iid, ", values!(), " FROM next RETURNING id, iid), \
-            given AS (INSERT INTO pipeline_given (pipeline_id, variables, inputs) SELECT id, ?22::bytea, ?23::text FROM new \
-                WHERE ?22::bytea IS NOT NULL OR ?23::text IS NOT NULL) \
+            given AS (INSERT INTO pipeline_given (pipeline_id, variables, inputs, explanation_id, explanation_values) \
+                SELECT id, ?22::bytea, ?23::text, ?24::bigint, ?25::bytea FROM new \
+                WHERE ?22::bytea IS NOT NULL OR ?23::text IS NOT NULL OR ?24::bigint IS NOT NULL) \
             SELECT id, iid FROM new"),
     );
     IID = "SELECT iid FROM pipelines WHERE id = ?1";
-    INSERT_GIVEN = "INSERT INTO pipeline_given (pipeline_id, variables, inputs) VALUES (?1, ?2, ?3)";
+    INSERT_GIVEN = "INSERT INTO pipeline_given (pipeline_id, variables, inputs, explanation_id, explanation_values) \
+        VALUES (?1, ?2, ?3, ?4, ?5)";
 }
 
-/// Creates a pipeline with the next number of its project; `given` is kept when there is anything in it.
+/// Creates a pipeline with the next number of its project; `given` and the explanation are kept when there is anything in them.
 ///
 /// # Errors
 ///
@@ -96,9 +101,9 @@ pub fn insert(tx: &mut dyn Tx, new: &NewPipeline<'_>, given: &Given) -> Result<P
     let stages = Json::text_unless_empty(new.stages);
     let columns = new.columns(stages.as_ref());
     let inserted = if tx.is_postgres() {
-        in_one_statement(tx, &columns, given)?
+        in_one_statement(tx, &columns, &new.given(given))?
     } else {
-        in_small_statements(tx, &columns, given)?
+        in_small_statements(tx, &columns, &new.given(given))?
     };
     let (id, iid) = inserted.ok_or_else(|| StoreError::ForeignKey {
         statement: INSERT.name.to_owned(),
@@ -112,11 +117,10 @@ pub fn insert(tx: &mut dyn Tx, new: &NewPipeline<'_>, given: &Given) -> Result<P
 fn in_one_statement(
     tx: &mut dyn Tx,
     columns: &[Param<'_>],
-    given: &Given,
+    given: &[Param<'_>; 4],
 ) -> Result<Option<(PipelineId, PipelineIid)>, StoreError> {
     let mut params = columns.to_vec();
-    params.push(given.variables.as_ref().into());
-    params.push(given.inputs.as_ref().into());
+    params.extend_from_slice(given);
     tx.optional(&INSERT, &params, |row| Ok((row.read()?, row.read()?)))
 }
 
@@ -124,18 +128,16 @@ fn in_one_statement(
 fn in_small_statements(
     tx: &mut dyn Tx,
     columns: &[Param<'_>],
-    given: &Given,
+    given: &[Param<'_>; 4],
 ) -> Result<Option<(PipelineId, PipelineIid)>, StoreError> {
     if tx.execute(&COUNT_UP, &columns[..1])? == 0 {
         return Ok(None);
     }
     let id = PipelineId(tx.insert(&INSERT, columns)?);
     let iid = tx.one(&IID, params![id], column)?;
-    if given.variables.is_some() || given.inputs.is_some() {
-        tx.execute(
-            &INSERT_GIVEN,
-            params![id, given.variables.as_ref(), given.inputs.as_ref()],
-        )?;
+    let [variables, inputs, explanation, values] = *given;
+    if [variables, inputs, explanation].iter().any(|param| !param.is_null()) {
+        tx.execute(&INSERT_GIVEN, &[id.into(), variables, inputs, explanation, values])?;
     }
     Ok(Some((id, iid)))
 }
@@ -165,6 +167,16 @@ impl<'a> NewPipeline<'a> {
             self.upstream_pipeline_id.into(),
             self.created_at.into(),
             self.finished_at.into(),
+        ]
+    }
+
+    /// The parameters of the row beside.
+    fn given(&self, given: &'a Given) -> [Param<'a>; 4] {
+        [
+            given.variables.as_ref().into(),
+            given.inputs.as_ref().into(),
+            self.explanation.map(|explanation| explanation.id).into(),
+            self.explanation.and_then(|explanation| explanation.values).into(),
         ]
     }
 

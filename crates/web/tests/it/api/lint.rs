@@ -281,11 +281,6 @@ async fn a_dry_run_is_refused_like_the_call() {
             r#"400 {"message":{"base":["Reference not found"]}}"#.to_owned(),
         ),
         (
-            json!({"ref": "main", "token": token, "variables": {"BLOCK": "1"}}),
-            r#"400 {"message":{"base":["The pipeline did not run. Review the workflow:rules configuration for the pipeline."]}}"#
-                .to_owned(),
-        ),
-        (
             json!({"ref": "main", "token": token, "inputs": {"greeting": "Bad"}}),
             format!(r#"422 {{"message":{{"base":["{wrong_input}"]}}}}"#),
         ),
@@ -297,6 +292,87 @@ async fn a_dry_run_is_refused_like_the_call() {
         assert_eq!(api.server.pipelines().await.len(), before);
         assert_eq!(api.call(call, "", body).await.shown(), expected);
     }
+}
+
+#[tokio::test]
+async fn who_is_refused_by_rules_is_told_which() {
+    let api = Api::start().await;
+    let text = "
+workflow: {rules: [{if: $BLOCK == \"1\" || $SECRET == \"on\", when: never}, {when: always}]}
+compile: {script: make, rules: [{if: $COMPILE}]}
+publish: {script: make, needs: [compile], rules: [{if: $PUBLISH}]}
+";
+    commit(&api, "tool", &[(".gitlab-ci.yml", text)]).await;
+    let secret = json!({"key": "SECRET", "value": "off"});
+    api.ada("POST /projects/ada%2Ftool/variables", secret).await.json(201);
+    let token = trigger_token(&api).await;
+    let call = "POST /projects/ada%2Ftool/trigger/pipeline";
+    let filtered = "The pipeline did not run. Review the workflow:rules configuration for the pipeline.";
+    let empty = "The resulting pipeline would have been empty. Review the rules configuration for the relevant jobs.";
+    let absent = "'publish' job needs 'compile' job, but 'compile' does not exist in the pipeline. This might be \
+                  because of the only, except, or rules keywords. To need a job that sometimes does not exist in \
+                  the pipeline, use needs:optional.";
+    let asked = |variables: Value| json!({"ref": "main", "token": token, "variables": variables});
+    for (variables, status, message, reasons) in [
+        (
+            json!({"BLOCK": "1"}),
+            400,
+            filtered,
+            ["`workflow:rules` refuses the pipeline"; 2],
+        ),
+        (json!({}), 400, empty, ["no rule matches"; 2]),
+        (
+            json!({"PUBLISH": "1"}),
+            422,
+            absent,
+            ["no rule matches", "rule 1 matches (`when: on_success`)"],
+        ),
+    ] {
+        let mut dry = asked(variables.clone());
+        dry["dry_run"] = json!(true);
+        let told = api.call(call, "", dry).await.json(status);
+        assert_eq!(told["message"], json!({"base": [message]}));
+        let jobs = told["explanation"]["jobs"].as_array().unwrap();
+        let shown: Vec<_> = jobs.iter().map(|job| job["reason"].as_str().unwrap()).collect();
+        assert_eq!(shown, reasons);
+        assert_eq!(
+            told["explanation"]["workflow"]["rules"][0]["clauses"][0]["values"]["SECRET"],
+            if message == filtered {
+                Value::Null
+            } else {
+                json!("[MASKED]")
+            },
+            "whoever holds a token may use variables, not read them"
+        );
+        assert_eq!(api.call(call, "", asked(variables)).await.json(status), told);
+    }
+    let kept = api.ada("GET /projects/1/pipelines", Value::Null).await.json(200)[0]["id"].clone();
+    let kept = api
+        .ada(&format!("GET /projects/1/pipelines/{kept}/explanation"), Value::Null)
+        .await
+        .json(200);
+    assert_eq!(kept["errors"], json!([absent]));
+    assert_eq!(kept["explanation"]["jobs"][0]["verdict"], "out");
+}
+
+#[tokio::test]
+async fn a_refusal_explains_a_hundred_jobs_and_a_dry_run_all() {
+    let api = Api::start().await;
+    let jobs = (0..102).map(|n| format!("job{n}: {{script: x, rules: [{{if: $NONE}}]}}\n"));
+    commit(&api, "tool", &[(".gitlab-ci.yml", &jobs.collect::<String>())]).await;
+    let count = |told: &Value| told["explanation"]["jobs"].as_array().unwrap().len();
+    let told = api
+        .ada("POST /projects/1/pipeline", json!({"ref": "main"}))
+        .await
+        .json(400);
+    assert_eq!(count(&told), 100);
+    assert_eq!(
+        told["explanation"]["summary"],
+        "no pipeline: no job is left, or only jobs of `.pre` and `.post` \
+         (2 more jobs are not listed, a dry run lists all)"
+    );
+    let body = json!({"ref": "main", "dry_run": true});
+    assert_eq!(count(&api.ada("POST /projects/1/pipeline", body).await.json(400)), 102);
 }
 
 #[tokio::test]
@@ -344,6 +420,15 @@ async fn a_pipeline_is_explained_later() {
     assert_eq!(values(&shown), json!({"DEPLOY": "[MASKED]", "SECRET": "[MASKED]"}));
     let guest = api.server.member("gus", AccessLevel::Guest).await;
     assert_eq!(api.get(&path, &guest).await.status, 403);
+
+    // What was true then is told, not what is true now.
+    let changed = json!({"value": "other", "masked": false});
+    api.ada("PUT /projects/1/variables/SECRET", changed).await.json(200);
+    let branch = "DELETE /projects/1/protected_branches/main";
+    assert_eq!(api.ada(branch, Value::Null).await.status, 204);
+    let later = api.ada(&path, Value::Null).await.json(200);
+    assert_eq!(values(&later), json!({"DEPLOY": "yes", "SECRET": "s3cret"}));
+    assert_eq!(later["explanation"]["summary"], "a pipeline with 4 jobs");
     assert_eq!(
         api.ada("GET /projects/1/pipelines/999/explanation", Value::Null)
             .await
