@@ -118,6 +118,9 @@ impl LockedPipeline {
             })
             .collect();
         let attempts = ops::jobs::insert_all(tx, &new)?;
+        // An attempt that ended just now leaves the list, so its end is stored here.
+        let replaced = rerun.clones.iter().map(|clone| &self.jobs[clone.job]);
+        ops::jobs::save_all(tx, replaced.filter(|job| self.changed.contains(&job.id)))?;
         ops::jobs::mark_retried(tx, &old, now)?;
         for (clone, attempt) in rerun.clones.iter().zip(attempts) {
             self.changed.remove(&self.jobs[clone.job].id);

@@ -193,13 +193,15 @@ impl Place {
             .unwrap_or_else(|| panic!("no job {name}"))
     }
 
-    /// Returns how many attempts a pipeline's jobs have in all.
-    pub(crate) async fn attempts(&self, id: PipelineId) -> usize {
+    /// Returns all attempts of a pipeline's jobs, the oldest first.
+    pub(crate) async fn attempts(&self, id: PipelineId) -> Vec<Job> {
         let jobs = self
             .app
             .store
             .read(move |tx| ops::jobs::list(tx, &JobFilter::new(JobOf::Pipeline(id)), Page::all()));
-        jobs.await.unwrap().len()
+        let mut jobs = jobs.await.unwrap();
+        jobs.sort_by_key(|job| job.id);
+        jobs
     }
 
     /// Registers a runner for everything, with these features.
