@@ -4,6 +4,8 @@
 //! it but not do the thing gets 403; an anonymous one gets 401 where a login could help
 //! (rest-api.md 4).
 
+pub mod runners;
+
 use model::{AccessLevel, Project, ProtectedRef, Visibility};
 
 use crate::caller::Caller;

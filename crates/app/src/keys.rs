@@ -25,6 +25,8 @@ pub const TRIGGER_TOKEN_PREFIX: &str = "glptt-";
 pub const ACCESS_TOKEN_PREFIX: &str = "glpat-";
 /// Prefix of runner authentication tokens.
 pub const RUNNER_TOKEN_PREFIX: &str = "glrt-";
+/// Prefix of the authentication tokens of runners that were made with a registration token.
+pub const REGISTERED_RUNNER_TOKEN_PREFIX: &str = "glrtr-";
 /// Prefix of job tokens.
 pub const JOB_TOKEN_PREFIX: &str = "glcbt-";
 

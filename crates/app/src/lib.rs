@@ -18,6 +18,7 @@ pub mod fetch;
 pub mod git_access;
 pub mod groups;
 pub mod health;
+pub mod instance_settings;
 pub mod jobs;
 pub mod keys;
 pub mod lint;

@@ -31,6 +31,8 @@ pub struct Runner {
     pub group_id: Option<NamespaceId>,
     /// The projects of a project runner.
     pub project_ids: Vec<ProjectId>,
+    /// The project that a project runner was made for.
+    pub owner_project_id: Option<ProjectId>,
     /// Who created it.
     pub creator_id: Option<UserId>,
     /// When its token expires.
@@ -41,6 +43,15 @@ pub struct Runner {
     pub created_at: Timestamp,
     /// When it last asked for anything, to about a minute.
     pub contacted_at: Option<Timestamp>,
+}
+
+impl Runner {
+    /// Returns the project that owns a project runner: the one it was made for, else the oldest it serves.
+    #[must_use]
+    pub fn owner_project(&self) -> Option<ProjectId> {
+        let made_for = self.owner_project_id.filter(|id| self.project_ids.contains(id));
+        made_for.or_else(|| self.project_ids.first().copied())
+    }
 }
 
 /// One process (`system_id`) of a runner.

@@ -20,7 +20,12 @@ macro_rules! migration {
 }
 
 /// Every migration, oldest first.
-pub(crate) static MIGRATIONS: &[Migration] = &[migration!(1, "0001"), migration!(2, "0002"), migration!(3, "0003")];
+pub(crate) static MIGRATIONS: &[Migration] = &[
+    migration!(1, "0001"),
+    migration!(2, "0002"),
+    migration!(3, "0003"),
+    migration!(4, "0004"),
+];
 
 /// The table of applied migrations; the same text serves both databases.
 pub(crate) const TABLE: &str =

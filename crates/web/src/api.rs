@@ -13,6 +13,8 @@ mod members;
 mod pipelines;
 mod projects;
 mod protected;
+mod runners;
+mod settings;
 mod tags;
 mod triggers;
 mod users;
@@ -42,6 +44,8 @@ pub(crate) fn routes() -> Router<App> {
         .merge(pipelines::routes())
         .merge(projects::routes())
         .merge(protected::routes())
+        .merge(runners::routes())
+        .merge(settings::routes())
         .merge(tags::routes())
         .merge(users::routes())
         .merge(variables::routes())

@@ -48,6 +48,14 @@ pub struct AnyScope;
 #[derive(Debug)]
 pub struct SelfRotate;
 
+/// The scope `create_runner` will do as well.
+#[derive(Debug)]
+pub struct CreateRunner;
+
+/// The scope `manage_runner` will do as well.
+#[derive(Debug)]
+pub struct ManageRunner;
+
 /// The scope `read_repository` will do as well, and bodies carry files.
 #[derive(Debug)]
 pub struct Files;
@@ -69,6 +77,15 @@ impl Policy for AnyScope {
 
 impl Policy for SelfRotate {
     const WRITE: Option<&'static str> = Some("api self_rotate");
+}
+
+impl Policy for CreateRunner {
+    const WRITE: Option<&'static str> = Some("api create_runner");
+}
+
+impl Policy for ManageRunner {
+    const READ: Option<&'static str> = Some("api read_api manage_runner");
+    const WRITE: Option<&'static str> = Some("api manage_runner");
 }
 
 impl Policy for Files {

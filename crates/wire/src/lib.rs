@@ -11,6 +11,7 @@ pub mod project;
 pub mod repository;
 pub mod runner;
 pub mod runners;
+pub mod settings;
 pub mod time;
 pub mod token;
 pub mod user;

@@ -9,7 +9,7 @@ use model::{EnqueueTo, Job, JobEvent, Runner, Status, Timestamp};
 use schedule::timeout::{self, Lost};
 use store::ops;
 use store::ops::page::Page;
-use store::ops::runners::RunnerFilter;
+use store::ops::runners::{RunnerFilter, Standing};
 use tokio::sync::watch;
 use tracing::{error, info};
 
@@ -171,7 +171,7 @@ async fn online_runners(app: &App, jobs: &[Job], now: Timestamp) -> Result<Vec<(
     app.store
         .read(move |tx| {
             let filter = RunnerFilter {
-                contacted_after: Some((now - ONLINE, true)),
+                standing: vec![Standing::HeardAfter(now - ONLINE)],
                 ..RunnerFilter::default()
             };
             let runners: Vec<Runner> = ops::runners::list(tx, &filter, Page::of(1, RUNNERS))?;

@@ -19,6 +19,8 @@ use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::groups;
 use crate::lookup::{self, ProjectKey};
+use crate::runners::registration;
+use crate::runners::registry::Serves;
 
 pub use create::{NewProject, create};
 pub use delete::delete;
@@ -38,6 +40,8 @@ pub struct Shown {
     pub owner: Option<User>,
     /// The caller's roles by membership of the project and of its groups; none for anonymous callers.
     pub roles: Option<(AccessLevel, AccessLevel)>,
+    /// Its registration token, for those who administer it, where such tokens are allowed.
+    pub runners_token: Option<String>,
 }
 
 /// Which projects to list; who looks and when is filled in.
@@ -126,7 +130,12 @@ pub async fn get(app: &App, caller: &Caller, key: ProjectKey) -> Result<Shown> {
     app.store
         .read(move |tx| {
             let access = lookup::project(&this, tx, &caller, &key)?;
-            show(&this, tx, &caller, access.project)
+            let administers = access.allows(&caller, Ability::AdminProject);
+            let mut shown = show(&this, tx, &caller, access.project)?;
+            if administers {
+                shown.runners_token = registration::token(&this.keys, tx, Serves::Project(shown.project.id))?;
+            }
+            Ok(shown)
         })
         .await
 }
@@ -144,7 +153,7 @@ pub async fn find_for(app: &App, caller: &Caller, key: ProjectKey, ability: Abil
 }
 
 /// Adds what one project's JSON shows besides.
-fn show(app: &App, tx: &mut dyn Tx, caller: &Caller, project: Project) -> Result<Shown> {
+pub(crate) fn show(app: &App, tx: &mut dyn Tx, caller: &Caller, project: Project) -> Result<Shown> {
     let shown = show_all(app, tx, caller, vec![project])?;
     shown.into_iter().next().ok_or(Error::NotFound("Project"))
 }
@@ -164,6 +173,7 @@ fn show_all(app: &App, tx: &mut dyn Tx, caller: &Caller, projects: Vec<Project>)
             namespace_name: found.named.full_name.clone(),
             owner: found.owner.clone(),
             roles: own.map(|own| (own, found.group_role())),
+            runners_token: None,
             project,
         });
     }

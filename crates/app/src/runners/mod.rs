@@ -3,10 +3,13 @@
 pub mod artifacts;
 pub mod desk;
 pub mod logs;
+pub mod manage;
 pub mod payload;
+pub mod registration;
 pub mod registry;
 pub mod report;
 pub mod request;
+pub mod standing;
 pub mod suitable;
 pub mod variables;
 

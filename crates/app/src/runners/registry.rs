@@ -1,7 +1,7 @@
 //! Which runners there are: creation, tokens, processes, deletion (runner-protocol 1).
 
 use model::{
-    AccessLevel, NamespaceId, ProjectId, Runner, RunnerAccess, RunnerId, RunnerManager, RunnerType, Timestamp,
+    AccessLevel, NamespaceId, ProjectId, Runner, RunnerAccess, RunnerId, RunnerManager, RunnerType, Timestamp, UserId,
 };
 use store::ops::runners::{self, ManagerFacts, NewRunner, TOUCH_EVERY};
 use store::{Tx, ops};
@@ -10,7 +10,7 @@ use crate::App;
 use crate::access::Ability;
 use crate::caller::Caller;
 use crate::error::{Error, Result};
-use crate::keys::{RUNNER_TOKEN_PREFIX, new_token};
+use crate::keys::{REGISTERED_RUNNER_TOKEN_PREFIX, RUNNER_TOKEN_PREFIX, new_token};
 use crate::lookup::{self, ProjectKey};
 
 /// A runner to be created.
@@ -48,6 +48,9 @@ pub enum Serves {
 /// Least upper limit of a job's timeout that a runner may set, in seconds.
 const LEAST_TIMEOUT: i64 = 600;
 
+/// Most tags of a runner (GitLab's limit).
+const MOST_TAGS: usize = 50;
+
 /// Longest note in characters.
 const LONGEST_NOTE: usize = 1024;
 
@@ -66,13 +69,47 @@ pub async fn create(app: &App, caller: Caller, serves: Serves, draft: Draft) -> 
         .store
         .write(move |tx| {
             may_create(&this, tx, &caller, serves)?;
-            insert(tx, &digest, serves, &draft, caller.user().map(|user| user.id), now)
+            let made = caller.user().map_or(Made::ByServer, |user| Made::By(user.id));
+            insert(tx, &digest, serves, &draft, made, now)
         })
         .await?;
     Ok((runner, token))
 }
 
-fn check(draft: &Draft) -> Result<()> {
+/// Who made a runner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Made {
+    /// A user, by the API.
+    By(UserId),
+    /// Whoever knew a registration token.
+    ByToken,
+    /// The server itself.
+    ByServer,
+}
+
+impl Draft {
+    /// Returns a runner as it would be drafted.
+    #[must_use]
+    pub fn of(runner: &Runner) -> Draft {
+        Draft {
+            description: runner.description.clone(),
+            maintenance_note: runner.maintenance_note.clone(),
+            paused: runner.paused,
+            locked: runner.locked,
+            run_untagged: Some(runner.run_untagged),
+            tags: runner.tags.clone(),
+            protected_only: runner.access == RunnerAccess::RefProtected,
+            maximum_timeout_seconds: runner.maximum_timeout_seconds,
+        }
+    }
+}
+
+/// Checks what a runner is to be.
+///
+/// # Errors
+///
+/// 400 with GitLab's words for the first value that is not valid.
+pub fn check(draft: &Draft) -> Result<()> {
     if draft
         .maximum_timeout_seconds
         .is_some_and(|seconds| seconds < LEAST_TIMEOUT)
@@ -87,6 +124,12 @@ fn check(draft: &Draft) -> Result<()> {
         return Err(Error::invalid(
             "maintenance_note",
             "is too long (maximum is 1024 characters)",
+        ));
+    }
+    if draft.tags.len() > MOST_TAGS {
+        return Err(Error::invalid(
+            "tags_list",
+            "Too many tags specified. Please limit the number of tags to 50",
         ));
     }
     if draft.run_untagged == Some(false) && draft.tags.is_empty() {
@@ -121,12 +164,17 @@ fn may_create(app: &App, tx: &mut dyn Tx, caller: &Caller, serves: Serves) -> Re
     }
 }
 
-fn insert(
+/// Stores a new runner.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn insert(
     tx: &mut dyn Tx,
     digest: &[u8; 32],
     serves: Serves,
     draft: &Draft,
-    creator_id: Option<model::UserId>,
+    made: Made,
     now: Timestamp,
 ) -> Result<Runner> {
     let project = match serves {
@@ -157,9 +205,12 @@ fn insert(
             Serves::Instance | Serves::Project(_) => None,
         },
         project_ids: project.as_slice(),
-        creator_id,
+        creator_id: match made {
+            Made::By(user) => Some(user),
+            Made::ByToken | Made::ByServer => None,
+        },
         token_expires_at: None,
-        registered_by_token: false,
+        registered_by_token: made == Made::ByToken,
         created_at: now,
     };
     Ok(runners::create(tx, &new)?)
@@ -240,9 +291,14 @@ fn says_the_same(known: &RunnerManager, about: &About) -> bool {
 /// # Errors
 ///
 /// Only what is wrong with the server.
-pub async fn reset_token(app: &App, runner: RunnerId) -> Result<String> {
-    let token = new_token(RUNNER_TOKEN_PREFIX);
+pub async fn reset_token(app: &App, runner: &Runner) -> Result<String> {
+    let token = new_token(if runner.registered_by_token {
+        REGISTERED_RUNNER_TOKEN_PREFIX
+    } else {
+        RUNNER_TOKEN_PREFIX
+    });
     let digest = app.keys.digest(&token);
+    let runner = runner.id;
     app.store
         .write(move |tx| runners::set_digest(tx, runner, &digest, None))
         .await?;
@@ -301,7 +357,7 @@ pub async fn embedded(app: &App) -> Result<String> {
                     description: Some(EMBEDDED.to_owned()),
                     ..Draft::default()
                 };
-                insert(tx, &digest, Serves::Instance, &draft, None, now)?;
+                insert(tx, &digest, Serves::Instance, &draft, Made::ByServer, now)?;
             }
             Ok::<_, Error>(())
         })

@@ -27,6 +27,7 @@ fn runner(runner_type: RunnerType) -> Runner {
         group_id: Some(NamespaceId(5)),
         project_ids: vec![ProjectId(7)],
         creator_id: None,
+        owner_project_id: None,
         token_expires_at: None,
         registered_by_token: false,
         created_at: Timestamp(0),

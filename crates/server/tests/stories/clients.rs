@@ -30,10 +30,22 @@ story!(python_gitlab_drives_the_whole_main_job, runners: 2);
 fn python_gitlab_drives_the_whole_main_job(server: &mut TestServer) {
     let project = server.api().project(PROJECT);
     project.push("main:refs/tags/v1");
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/main_job.py");
+    run(server, "main_job.py", &project.path);
+}
+
+story!(python_gitlab_manages_runners, runners: 0);
+
+fn python_gitlab_manages_runners(server: &mut TestServer) {
+    let project = server.api().project(PROJECT);
+    run(server, "runners.py", &project.path);
+}
+
+/// Runs one of our scripts around the unmodified library.
+fn run(server: &TestServer, script: &str, project: &str) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(script);
     let output = Command::new(testkit::python())
         .arg(script)
-        .args([&server.url(), server.root_token(), &project.path])
+        .args([&server.url(), server.root_token(), project])
         .output()
         .unwrap();
     let (stdout, stderr) = (

@@ -54,6 +54,13 @@ statements! {
             SELECT m.level FROM group_members m JOIN up ON m.namespace_id = up.id \
                 WHERE m.user_id = ?2 AND (m.expires_at IS NULL OR m.expires_at > ?3) \
             UNION ALL SELECT 50 FROM up WHERE up.user_id = ?2) AS roles";
+    PROJECTS_BELOW = "WITH RECURSIVE below (id) AS (SELECT CAST(?1 AS BIGINT) \
+             UNION ALL SELECT n.id FROM namespaces n JOIN below ON n.parent_id = below.id), \
+         mine (id) AS (SELECT namespace_id FROM group_members WHERE user_id = ?2 AND level >= ?3 AND (expires_at IS NULL OR expires_at > ?4) \
+             UNION SELECT n.id FROM namespaces n JOIN mine ON n.parent_id = mine.id) \
+        SELECT projects.id FROM projects JOIN below ON projects.namespace_id = below.id \
+        WHERE projects.namespace_id IN (SELECT id FROM mine) OR projects.id IN (SELECT project_id FROM project_members \
+            WHERE user_id = ?2 AND level >= ?3 AND (expires_at IS NULL OR expires_at > ?4)) ORDER BY projects.id LIMIT ?5";
     ADD_TO_PROJECT = "INSERT INTO project_members (project_id, user_id, level, created_by, created_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
         ON CONFLICT DO NOTHING";
     ADD_TO_GROUP = "INSERT INTO group_members (namespace_id, user_id, level, created_by, created_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
@@ -102,6 +109,22 @@ pub fn level_in_group(
     now: Timestamp,
 ) -> Result<AccessLevel, StoreError> {
     tx.one(&LEVEL_IN_GROUP, params![group, user, now], column)
+}
+
+/// Lists projects below a group in which the user has at least this role.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn projects_below(
+    tx: &mut dyn Tx,
+    group: NamespaceId,
+    user: UserId,
+    least: AccessLevel,
+    now: Timestamp,
+    limit: i64,
+) -> Result<Vec<ProjectId>, StoreError> {
+    tx.all(&PROJECTS_BELOW, params![group, user, least, now, limit], column)
 }
 
 /// Adds a member; `false` when the user is one already, and then nothing changes.

@@ -12,6 +12,7 @@ use crate::sql::statements;
 use crate::tx::Tx;
 use crate::value::{Json, params};
 
+pub(crate) use list::member_of;
 pub use list::{ProjectFilter, ProjectOrder, Viewer, count, list};
 
 /// A project to be created.

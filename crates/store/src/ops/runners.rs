@@ -1,12 +1,13 @@
 //! Runners, the projects they serve and their processes.
 
+mod list;
+
 use model::{
     NamespaceId, ProjectId, Runner, RunnerAccess, RunnerId, RunnerManager, RunnerManagerId, RunnerType, Timestamp,
     UserId,
 };
 
-use super::filter::Filter;
-use super::page::{Page, Sort};
+use super::page::Page;
 use crate::error::StoreError;
 use crate::row::{Row, column};
 use crate::sql::statements;
@@ -38,7 +39,7 @@ pub struct NewRunner<'a> {
     pub maximum_timeout_seconds: Option<i64>,
     /// The group of a group runner.
     pub group_id: Option<NamespaceId>,
-    /// The projects of a project runner.
+    /// The projects of a project runner; the first one owns it.
     pub project_ids: &'a [ProjectId],
     /// Who creates it.
     pub creator_id: Option<UserId>,
@@ -71,33 +72,15 @@ pub struct ManagerFacts<'a> {
     pub features: &'a [String],
 }
 
-/// Which runners to list (rest-api.md 19).
-#[derive(Clone, Debug, Default)]
-pub struct RunnerFilter {
-    /// Only those that serve this project: assigned, of a group around it, or of the instance.
-    pub of_project: Option<ProjectId>,
-    /// Only those of this group.
-    pub of_group: Option<NamespaceId>,
-    /// Only those created by this user.
-    pub creator_id: Option<UserId>,
-    /// Only of this type.
-    pub runner_type: Option<RunnerType>,
-    /// Only (un)paused ones.
-    pub paused: Option<bool>,
-    /// Only those that asked for anything after (`true`) or not after (`false`) this time.
-    pub contacted_after: Option<(Timestamp, bool)>,
-    /// Only those that never asked for anything.
-    pub never_contacted: bool,
-    /// Order by id.
-    pub sort: Sort,
-}
+pub use list::{RunnerFilter, Standing, count, list};
 
 macro_rules! columns {
     () => {
         "id, runner_type, description, maintenance_note, paused, locked, run_untagged, tags, access, maximum_timeout_seconds, group_id, \
-         creator_id, token_expires_at, registered_by_token, created_at, contacted_at"
+         owner_project_id, creator_id, token_expires_at, registered_by_token, created_at, contacted_at"
     };
 }
+pub(crate) use columns as runner_columns;
 macro_rules! manager_columns {
     () => {
         "id, runner_id, system_id, version, revision, platform, architecture, executor, ip_address, features, created_at, contacted_at"
@@ -106,8 +89,8 @@ macro_rules! manager_columns {
 
 statements! {
     INSERT = "INSERT INTO runners (digest, runner_type, description, maintenance_note, paused, locked, run_untagged, tags, access, \
-        maximum_timeout_seconds, group_id, creator_id, token_expires_at, registered_by_token, created_at) \
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) RETURNING id";
+        maximum_timeout_seconds, group_id, creator_id, token_expires_at, registered_by_token, created_at, owner_project_id) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) RETURNING id";
     GET = concat!("SELECT ", columns!(), " FROM runners WHERE id = ?1");
     BY_DIGEST = concat!("SELECT ", columns!(), " FROM runners WHERE digest = ?1");
     UPDATE = "UPDATE runners SET description = ?2, maintenance_note = ?3, paused = ?4, locked = ?5, run_untagged = ?6, tags = ?7, access = ?8, \
@@ -128,6 +111,10 @@ statements! {
     MANAGER = concat!("SELECT ", manager_columns!(), " FROM runner_managers WHERE runner_id = ?1 AND system_id = ?2");
     MANAGERS = concat!("SELECT ", manager_columns!(), " FROM runner_managers WHERE runner_id = ?1 ORDER BY contacted_at DESC, id DESC LIMIT ?2 OFFSET ?3");
     MANAGERS_BY_ID = concat!("SELECT ", manager_columns!(), " FROM runner_managers WHERE id = ANY(?1)");
+    BUSY = "SELECT DISTINCT runner_id FROM jobs WHERE (status = 'running' OR status = 'canceling') AND runner_id = ANY(?1)";
+    BUSY_MANAGERS = "SELECT DISTINCT runner_manager_id FROM jobs WHERE (status = 'running' OR status = 'canceling') AND runner_id = ?1 AND runner_manager_id IS NOT NULL";
+    LATEST_MANAGERS = concat!("SELECT ", manager_columns!(), " FROM runner_managers WHERE id IN (SELECT MAX(m.id) FROM runner_managers m \
+        WHERE m.runner_id = ANY(?1) AND m.contacted_at = (SELECT MAX(n.contacted_at) FROM runner_managers n WHERE n.runner_id = m.runner_id) GROUP BY m.runner_id)");
     DELETE_MANAGER = "DELETE FROM runner_managers WHERE runner_id = ?1 AND system_id = ?2";
 }
 
@@ -154,7 +141,8 @@ pub fn create(tx: &mut dyn Tx, new: &NewRunner<'_>) -> Result<Runner, StoreError
             new.creator_id,
             new.token_expires_at,
             new.registered_by_token,
-            new.created_at
+            new.created_at,
+            new.project_ids.first().copied()
         ],
         column,
     )?;
@@ -174,6 +162,7 @@ pub fn create(tx: &mut dyn Tx, new: &NewRunner<'_>) -> Result<Runner, StoreError
         maximum_timeout_seconds: new.maximum_timeout_seconds,
         group_id: new.group_id,
         project_ids: new.project_ids.to_vec(),
+        owner_project_id: new.project_ids.first().copied(),
         creator_id: new.creator_id,
         token_expires_at: new.token_expires_at,
         registered_by_token: new.registered_by_token,
@@ -200,30 +189,6 @@ pub fn get(tx: &mut dyn Tx, id: RunnerId) -> Result<Option<Runner>, StoreError> 
 pub fn by_digest(tx: &mut dyn Tx, digest: &[u8; 32]) -> Result<Option<Runner>, StoreError> {
     let found = tx.optional(&BY_DIGEST, params![digest], read)?;
     with_projects_of_one(tx, found)
-}
-
-/// Lists runners by id.
-///
-/// # Errors
-///
-/// What the database said.
-pub fn list(tx: &mut dyn Tx, filter: &RunnerFilter, page: Page) -> Result<Vec<Runner>, StoreError> {
-    let mut query = select(concat!("SELECT ", columns!(), " FROM runners"), filter);
-    query.push(&format!("ORDER BY id {}", filter.sort.sql()));
-    query.page(page);
-    let (sql, params) = query.finish("runners::list");
-    let found = tx.all(&sql, &params, read)?;
-    with_projects(tx, found)
-}
-
-/// Counts what [`list`] would give, up to [`COUNTED`](super::page::COUNTED) + 1.
-///
-/// # Errors
-///
-/// What the database said.
-pub fn count(tx: &mut dyn Tx, filter: &RunnerFilter) -> Result<i64, StoreError> {
-    let (sql, params) = select("SELECT 1 FROM runners", filter).count().finish("runners::count");
-    tx.one(&sql, &params, column)
 }
 
 /// Writes what an administrator can change; projects are assigned apart.
@@ -361,6 +326,35 @@ pub fn managers_by_id(tx: &mut dyn Tx, ids: &[RunnerManagerId]) -> Result<Vec<Ru
     tx.all(&MANAGERS_BY_ID, params![ids.as_slice()], read_manager)
 }
 
+/// Returns those of the runners that work on a job now.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn busy(tx: &mut dyn Tx, ids: &[RunnerId]) -> Result<Vec<RunnerId>, StoreError> {
+    let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
+    tx.all(&BUSY, params![ids.as_slice()], column)
+}
+
+/// Returns the processes of a runner that work on a job now.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn busy_managers(tx: &mut dyn Tx, runner: RunnerId) -> Result<Vec<RunnerManagerId>, StoreError> {
+    tx.all(&BUSY_MANAGERS, params![runner], column)
+}
+
+/// Returns of each runner the process that was heard of last.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn latest_managers(tx: &mut dyn Tx, ids: &[RunnerId]) -> Result<Vec<RunnerManager>, StoreError> {
+    let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
+    tx.all(&LATEST_MANAGERS, params![ids.as_slice()], read_manager)
+}
+
 /// Forgets one process of a runner.
 ///
 /// # Errors
@@ -368,29 +362,6 @@ pub fn managers_by_id(tx: &mut dyn Tx, ids: &[RunnerManagerId]) -> Result<Vec<Ru
 /// What the database said.
 pub fn delete_manager(tx: &mut dyn Tx, runner: RunnerId, system_id: &str) -> Result<bool, StoreError> {
     Ok(tx.execute(&DELETE_MANAGER, params![runner, system_id])? > 0)
-}
-
-fn select<'a>(select: &str, filter: &RunnerFilter) -> Filter<'a> {
-    let mut query = Filter::new(select);
-    query.and_some(
-        "(runner_type = 'instance_type' OR id IN (SELECT runner_id FROM runner_projects WHERE project_id = ?) \
-         OR group_id IN (WITH RECURSIVE up (id) AS (SELECT namespace_id FROM projects WHERE projects.id = ? \
-             UNION ALL SELECT n.parent_id FROM namespaces n JOIN up ON n.id = up.id) SELECT id FROM up))",
-        filter.of_project,
-    );
-    query.and_some("group_id = ?", filter.of_group);
-    query.and_some("creator_id = ?", filter.creator_id);
-    query.and_some("runner_type = ?", filter.runner_type);
-    query.and_some("paused = ?", filter.paused);
-    match filter.contacted_after {
-        Some((time, true)) => query.and_with("contacted_at > ?", time),
-        Some((time, false)) => query.and_with("contacted_at <= ?", time),
-        None => {}
-    }
-    if filter.never_contacted {
-        query.and("contacted_at IS NULL");
-    }
-    query
 }
 
 fn with_projects_of_one(tx: &mut dyn Tx, runner: Option<Runner>) -> Result<Option<Runner>, StoreError> {
@@ -434,6 +405,7 @@ fn read(row: &Row<'_>) -> Result<Runner, StoreError> {
         maximum_timeout_seconds: row.read()?,
         group_id: row.read()?,
         project_ids: Vec::new(),
+        owner_project_id: row.read()?,
         creator_id: row.read()?,
         token_expires_at: row.read()?,
         registered_by_token: row.read()?,

@@ -2,7 +2,7 @@
 
 use model::{NamespaceId, ProjectId, Runner, RunnerAccess, RunnerId, RunnerType, Timestamp, UserId};
 use store::ops::page::{Page, Sort};
-use store::ops::runners::{self, ManagerFacts, NewRunner, RunnerFilter};
+use store::ops::runners::{self, ManagerFacts, NewRunner, RunnerFilter, Standing};
 use store::{StoreError, Tx};
 
 use crate::fixture::{self, NOW, on_both};
@@ -92,15 +92,25 @@ on_both! {
             (RunnerFilter { sort: Sort::Asc, ..all() }, &[1, 2, 3, 4, 5]),
             (RunnerFilter { of_project: Some(project), ..all() }, &[3, 2, 1]),
             (RunnerFilter { of_project: Some(ProjectId(404)), ..all() }, &[1]),
-            (RunnerFilter { of_group: Some(ada.namespace_id), ..all() }, &[2]),
+            (RunnerFilter { of_group: Some(ada.namespace_id), ..all() }, &[2, 1]),
+            (RunnerFilter { of_group: Some(ada.namespace_id), without_instance: true, ..all() }, &[2]),
+            (RunnerFilter { of_project: Some(project), without_group: true, ..all() }, &[3, 1]),
+            (RunnerFilter { owned_by: Some((ada.id, NOW)), ..all() }, &[5, 4, 3, 2]),
+            (RunnerFilter { owned_by: Some((UserId(404), NOW)), ..all() }, &[]),
+            (RunnerFilter { tags: vec!["linux".to_owned()], ..all() }, &[5, 4, 3, 2, 1]),
+            (RunnerFilter { tags: vec!["Linux".to_owned()], ..all() }, &[]),
+            (RunnerFilter { tags: vec!["lin".to_owned()], ..all() }, &[]),
+            (RunnerFilter { version_prefix: Some("19.".to_owned()), ..all() }, &[]),
             (RunnerFilter { creator_id: Some(UserId(9)), ..all() }, &[5, 4, 3, 2, 1]),
             (RunnerFilter { creator_id: Some(ada.id), ..all() }, &[]),
             (RunnerFilter { runner_type: Some(RunnerType::Project), ..all() }, &[5, 4, 3]),
             (RunnerFilter { paused: Some(true), ..all() }, &[5]),
             (RunnerFilter { paused: Some(false), ..all() }, &[4, 3, 2, 1]),
-            (RunnerFilter { contacted_after: Some((Timestamp(NOW.0 - 1), true)), ..all() }, &[2]),
-            (RunnerFilter { contacted_after: Some((Timestamp(NOW.0 - 1), false)), ..all() }, &[]),
-            (RunnerFilter { never_contacted: true, ..all() }, &[5, 4, 3, 1]),
+            (RunnerFilter { standing: vec![Standing::HeardAfter(Timestamp(NOW.0 - 1))], ..all() }, &[2]),
+            (RunnerFilter { standing: vec![Standing::HeardUntil(Timestamp(NOW.0 - 1))], ..all() }, &[]),
+            (RunnerFilter { standing: vec![Standing::Never], ..all() }, &[5, 4, 3, 1]),
+            (RunnerFilter { standing: vec![Standing::SilentSince(NOW)], ..all() }, &[5, 4, 3, 2, 1]),
+            (RunnerFilter { standing: vec![Standing::SilentSince(Timestamp(NOW.0 - 1))], ..all() }, &[]),
         ];
         for (filter, expected) in cases {
             let shown = format!("{filter:?}");

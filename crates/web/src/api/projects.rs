@@ -275,11 +275,12 @@ fn full(app: &App, shown: &Shown) -> Project {
     present::project::full(&app.settings.external_url, &shown.project, &around(shown))
 }
 
-fn around(shown: &Shown) -> Around<'_> {
+pub(super) fn around(shown: &Shown) -> Around<'_> {
     Around {
         namespace: &shown.namespace,
         namespace_name: &shown.namespace_name,
         owner: shown.owner.as_ref(),
         roles: shown.roles,
+        runners_token: shown.runners_token.as_deref(),
     }
 }

@@ -5,7 +5,7 @@ use app::jobs::read::Shown;
 use model::{Job, Pipeline, Project, Status, Timestamp, User};
 use wire::job::{Artifact, ArtifactsFile, Bridge, Job as Full, JobBasic, JobProject};
 use wire::repository::Commit;
-use wire::runners::{Runner, RunnerManager};
+use wire::runners::{ProjectIdentity, Runner, RunnerManager};
 
 use super::{maybe_time, pipeline, time, user};
 
@@ -73,6 +73,32 @@ pub fn shown(url: &ExternalUrl, shown: &Shown, now: Timestamp) -> Full {
             .map(|manager| super::runner::manager(manager, now)),
     };
     full(url, &shown.job, &around(shown, commit.as_ref(), now), extras)
+}
+
+/// A job in the list of a runner's jobs: what jobs and bridges have in common, and its project.
+///
+/// # Errors
+///
+/// Never: all of it is JSON.
+pub fn of_runner(
+    url: &ExternalUrl,
+    shown: &Shown,
+    namespace_name: &str,
+    now: Timestamp,
+) -> serde_json::Result<serde_json::Value> {
+    let commit = commit_of(url, shown);
+    let mut value = serde_json::to_value(basic(url, &shown.job, &around(shown, commit.as_ref(), now)))?;
+    let project = &shown.project;
+    value["project"] = serde_json::to_value(ProjectIdentity {
+        id: project.id.0,
+        description: project.description.clone(),
+        name: project.name.clone(),
+        name_with_namespace: format!("{namespace_name} / {}", project.name),
+        path: project.path.clone(),
+        path_with_namespace: project.full_path.clone(),
+        created_at: time(project.created_at),
+    })?;
+    Ok(value)
 }
 
 /// A bridge with what the use case gathered around it.

@@ -20,6 +20,8 @@ pub struct Around<'a> {
     pub owner: Option<&'a User>,
     /// The caller's roles by membership of the project and of its groups; none for anonymous callers.
     pub roles: Option<(AccessLevel, AccessLevel)>,
+    /// The project's registration token, where the caller may see it.
+    pub runners_token: Option<&'a str>,
 }
 
 /// A project in short.
@@ -69,7 +71,10 @@ pub fn full(url: &ExternalUrl, project: &Project, around: &Around<'_>) -> Full {
         creator_id: project.creator_id.map(|id| id.0),
         import_status: "none".to_owned(),
         open_issues_count: 0,
-        ci: ci(project),
+        ci: ProjectCi {
+            runners_token: around.runners_token.map(str::to_owned),
+            ..ci(project)
+        },
         shared_with_groups: Vec::new(),
         merge_method: "merge".to_owned(),
         updated_at: time(project.updated_at),

@@ -1,5 +1,6 @@
 //! Creation, verification and removal of runners (runner-protocol.md 1).
 
+use app::runners::registration;
 use app::runners::registry::{self, Draft, Serves};
 use app::{App, Error};
 use axum::extract::State;
@@ -8,11 +9,13 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, post};
 use axum::{Json, Router};
 use model::{NamespaceId, ProjectId, RunnerType};
-use wire::runner::{RegistrationDetails, TokenDetails, TokenRequest, UnregisterRequest, VerifyRequest};
+use wire::runner::{
+    RegisterRequest, RegistrationDetails, TokenDetails, TokenRequest, UnregisterRequest, VerifyRequest,
+};
 
 use super::{about, forbidden, read, runner_token};
 use crate::Params;
-use crate::call::Call;
+use crate::call::{Call, CreateRunner};
 use crate::respond::{ApiResult, Created, NoContent};
 
 pub(super) fn routes() -> Router<App> {
@@ -25,7 +28,7 @@ pub(super) fn routes() -> Router<App> {
 }
 
 /// `POST user/runners`: by a user; the only answer that shows the token.
-async fn create(State(app): State<App>, call: Call) -> ApiResult<Created<RegistrationDetails>> {
+async fn create(State(app): State<App>, call: Call<CreateRunner>) -> ApiResult<Created<RegistrationDetails>> {
     let (serves, draft) = parse(&call)?;
     let (runner, token) = registry::create(&app, call.caller, serves, draft).await?;
     Ok(Created(RegistrationDetails {
@@ -35,7 +38,14 @@ async fn create(State(app): State<App>, call: Call) -> ApiResult<Created<Registr
     }))
 }
 
-fn parse(call: &Call) -> Result<(Serves, Draft), Error> {
+/// The runner's token; GitLab insists on one, good or bad.
+fn required_token(headers: &HeaderMap, body: &str) -> Result<String, Error> {
+    Some(runner_token(headers, body))
+        .filter(|token| !token.is_empty())
+        .ok_or_else(|| Error::parameter("token is missing"))
+}
+
+fn parse(call: &Call<CreateRunner>) -> Result<(Serves, Draft), Error> {
     let mut reader = call.reader();
     let runner_type: Option<RunnerType> = reader.choice("runner_type");
     let serves = match runner_type {
@@ -63,16 +73,40 @@ fn parse(call: &Call) -> Result<(Serves, Draft), Error> {
     Ok((serves, draft))
 }
 
-/// `POST runners`: the old way, with a registration token. There are none here.
-async fn register() -> ApiResult<Response> {
-    let message = "410 Gone - Runner registration tokens are not supported, create the runner first".to_owned();
-    Err(Error::Status { status: 410, message }.into())
+/// `POST runners`: the old way, with a registration token of the server, a group or a project.
+async fn register(State(app): State<App>, params: Params) -> ApiResult<Response> {
+    let ask: RegisterRequest = read(&params)?;
+    if ask.token.is_empty() {
+        return Err(Error::parameter("token is missing").into());
+    }
+    let protected_only = match ask.access_level.as_deref() {
+        None | Some("not_protected") => false,
+        Some("ref_protected") => true,
+        Some(_) => return Err(Error::parameter("access_level does not have a valid value").into()),
+    };
+    let draft = Draft {
+        description: ask.description,
+        maintenance_note: ask.maintenance_note,
+        paused: ask.paused.unwrap_or(false),
+        locked: ask.locked.unwrap_or(false),
+        run_untagged: ask.run_untagged,
+        tags: ask.tag_list.unwrap_or_default(),
+        protected_only,
+        maximum_timeout_seconds: ask.maximum_timeout,
+    };
+    let (runner, token) = registration::register(&app, ask.token, draft).await?;
+    Ok(Created(RegistrationDetails {
+        id: runner.id.0,
+        token,
+        token_expires_at: None,
+    })
+    .into_response())
 }
 
 /// `POST runners/verify`: is the token good? Also the call by which a new process introduces itself.
 async fn verify(State(app): State<App>, headers: HeaderMap, params: Params) -> ApiResult<Response> {
     let ask: VerifyRequest = read(&params)?;
-    let token = runner_token(&headers, &ask.token);
+    let token = required_token(&headers, &ask.token)?;
     let Some(runner) = registry::authenticate(&app, &token).await? else {
         return Ok(forbidden(None));
     };
@@ -88,7 +122,7 @@ async fn verify(State(app): State<App>, headers: HeaderMap, params: Params) -> A
 /// `DELETE runners`.
 async fn unregister(State(app): State<App>, headers: HeaderMap, params: Params) -> ApiResult<Response> {
     let ask: TokenRequest = read(&params)?;
-    let token = runner_token(&headers, &ask.token);
+    let token = required_token(&headers, &ask.token)?;
     let Some(runner) = registry::authenticate(&app, &token).await? else {
         return Ok(forbidden(None));
     };
@@ -99,7 +133,7 @@ async fn unregister(State(app): State<App>, headers: HeaderMap, params: Params) 
 /// `DELETE runners/managers`: one process goes, the runner stays.
 async fn unregister_manager(State(app): State<App>, headers: HeaderMap, params: Params) -> ApiResult<Response> {
     let ask: UnregisterRequest = read(&params)?;
-    let token = runner_token(&headers, &ask.token);
+    let token = required_token(&headers, &ask.token)?;
     let Some(runner) = registry::authenticate(&app, &token).await? else {
         return Ok(forbidden(None));
     };
@@ -116,11 +150,11 @@ async fn unregister_manager(State(app): State<App>, headers: HeaderMap, params: 
 /// `POST runners/reset_authentication_token`: a new token for the old one.
 async fn reset_token(State(app): State<App>, headers: HeaderMap, params: Params) -> ApiResult<Response> {
     let ask: TokenRequest = read(&params)?;
-    let token = runner_token(&headers, &ask.token);
+    let token = required_token(&headers, &ask.token)?;
     let Some(runner) = registry::authenticate(&app, &token).await? else {
         return Ok(forbidden(None));
     };
-    let token = registry::reset_token(&app, runner.id).await?;
+    let token = registry::reset_token(&app, &runner).await?;
     Ok((
         StatusCode::CREATED,
         Json(TokenDetails {

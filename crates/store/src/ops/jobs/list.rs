@@ -1,11 +1,12 @@
 //! Lists of jobs (rest-api.md 8): of a project or a pipeline, newest first.
 
-use model::{Job, JobId, PipelineId, ProjectId, RunnerId, Status};
+use model::{AccessLevel, Job, JobId, PipelineId, ProjectId, RunnerId, RunnerManagerId, Status, Timestamp, UserId};
 
 use super::{job_columns, read};
 use crate::error::StoreError;
 use crate::ops::filter::Filter;
 use crate::ops::page::{Page, Sort};
+use crate::ops::projects::member_of;
 use crate::row::column;
 use crate::tx::Tx;
 
@@ -35,6 +36,10 @@ pub struct JobFilter<'a> {
     pub id_before: Option<JobId>,
     /// Only ids above.
     pub id_after: Option<JobId>,
+    /// Only those that this process of a runner has or had.
+    pub manager: Option<RunnerManagerId>,
+    /// Only those of projects in which this user is a reporter at least. Now, for memberships that end.
+    pub readable_by: Option<(UserId, Timestamp)>,
     /// Order by id.
     pub sort: Sort,
 }
@@ -50,6 +55,8 @@ impl JobFilter<'_> {
             include_retried: true,
             id_before: None,
             id_after: None,
+            manager: None,
+            readable_by: None,
             sort: Sort::Desc,
         }
     }
@@ -96,6 +103,13 @@ fn select<'a>(select: &str, filter: &JobFilter<'_>, scope: &'a [&'a str]) -> Fil
     }
     query.and_some("id < ?", filter.id_before);
     query.and_some("id > ?", filter.id_after);
+    query.and_some("runner_manager_id = ?", filter.manager);
+    if let Some((user, now)) = filter.readable_by {
+        let mine = member_of(&mut query, user, now, AccessLevel::Reporter);
+        query.and(&format!(
+            "project_id IN (SELECT projects.id FROM projects WHERE {mine})"
+        ));
+    }
     query
 }
 

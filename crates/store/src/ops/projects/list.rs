@@ -206,7 +206,7 @@ fn visible(query: &mut Filter<'_>, filter: &ProjectFilter<'_>) {
 
 /// Returns the condition "the user has at least this role in the project": as a member of it, of a group
 /// around it, or as the owner of the personal namespace.
-fn member_of(query: &mut Filter<'_>, user: UserId, now: Timestamp, level: AccessLevel) -> String {
+pub(crate) fn member_of(query: &mut Filter<'_>, user: UserId, now: Timestamp, level: AccessLevel) -> String {
     let (user, now, level) = (query.param(user), query.param(now), query.param(level));
     format!(
         "(projects.id IN (SELECT project_id FROM project_members \

@@ -8,6 +8,7 @@ mod live;
 mod members;
 mod projects;
 mod repository;
+mod runners;
 mod settings;
 mod tokens;
 mod users;
