@@ -11,6 +11,7 @@ mod http;
 mod repository;
 mod runner;
 mod server;
+mod site;
 mod temp;
 mod wait;
 
@@ -21,6 +22,7 @@ pub use http::{Client, Request, Response};
 pub use repository::{Repository, git_environment};
 pub use runner::{RunnerJob, ScriptedRunner};
 pub use server::{AnotherServer, ServerOptions, TestServer};
+pub use site::Site;
 pub use temp::TempDir;
 pub use wait::eventually;
 

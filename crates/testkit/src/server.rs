@@ -236,6 +236,8 @@ fn spawn(options: &ServerOptions, dir: &TempDir, address: SocketAddr, postgres: 
     command.arg("--data-dir").arg(dir.path().join("data"));
     command.args(["--listen", &address.to_string()]);
     command.args(["--runner-concurrency", &options.runner_concurrency.to_string()]);
+    // Where the sites of tests are; other addresses of this machine stay forbidden.
+    command.args(["--outbound-allow", "127.0.0.1"]);
     if let Some(database) = postgres {
         command.args(["--database-url", &database.url()]);
     }

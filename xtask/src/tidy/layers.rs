@@ -13,13 +13,17 @@ const EDGES: &[(&str, &[&str])] = &[
     ("store", &["model"]),
     ("git", &["model"]),
     ("blob", &["model"]),
-    ("app", &["model", "compile", "schedule", "store", "git", "blob"]),
+    ("outbound", &[]),
+    (
+        "app",
+        &["model", "compile", "schedule", "store", "git", "blob", "outbound"],
+    ),
     ("web", &["model", "app", "wire"]),
     ("runner", &["wire"]),
     (
         "server",
         &[
-            "model", "wire", "compile", "schedule", "store", "git", "blob", "app", "web", "runner",
+            "model", "wire", "compile", "schedule", "store", "git", "blob", "outbound", "app", "web", "runner",
         ],
     ),
     // Drives the binary from outside, so that every crate may use it in its tests.
@@ -34,7 +38,10 @@ const EDGES: &[(&str, &[&str])] = &[
 const LIBRARIES: &[(&str, &[&str])] = &[
     ("axum", &["web", "bench"]),
     ("tower-http", &["web"]),
-    ("hyper-util", &["web", "runner", "server"]),
+    ("hyper-util", &["web", "runner", "server", "outbound"]),
+    ("tokio-rustls", &["outbound"]),
+    ("rustls-native-certs", &["outbound"]),
+    ("ipnet", &["outbound"]),
     ("rusqlite", &["store"]),
     ("postgres", &["store", "testkit"]),
     ("gix", &["git"]),
@@ -50,7 +57,9 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("landlock", &["runner"]),
     (
         "tokio",
-        &["store", "git", "blob", "app", "web", "runner", "server", "bench"],
+        &[
+            "store", "git", "blob", "outbound", "app", "web", "runner", "server", "bench",
+        ],
     ),
     // Errors that nobody is meant to take apart: only where a person reads them.
     ("anyhow", &["server", "bench"]),

@@ -42,8 +42,8 @@ const HOMES: &[(&[&str], &[&str], &str)] = &[
     ),
     (
         &["hyper::", "hyper_util::"],
-        &["web", "runner", "server"],
-        "only `web` and `runner` know HTTP",
+        &["web", "runner", "server", "outbound"],
+        "only `web`, `runner` and `outbound` know HTTP",
     ),
     (
         &["rusqlite::", "postgres::"],
