@@ -31,6 +31,7 @@ pub mod project_variables;
 pub mod projects;
 pub mod protected_refs;
 pub mod push;
+pub mod remote_files;
 pub mod repository;
 pub mod runners;
 pub mod sessions;
@@ -71,6 +72,10 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// What the administrator configured.
     pub settings: Settings,
+    /// Where requests to other hosts leave from.
+    pub outbound: outbound::Client,
+    /// Files of other hosts that configurations include.
+    pub remote_files: remote_files::RemoteFiles,
     /// Configurations that were compiled lately.
     pub configs: pipelines::config::ConfigCache,
     /// Where runners ask for jobs.

@@ -23,6 +23,8 @@ pub enum FileKey {
         git_ref: Option<String>,
         /// Path in the repository, without a leading slash.
         path: String,
+        /// Whether only what everybody may read counts: a file from an address includes it.
+        public: bool,
     },
     /// At an address.
     Remote {
@@ -42,6 +44,8 @@ pub enum FileKey {
     Component {
         /// The address as written.
         address: String,
+        /// Whether only what everybody may read counts.
+        public: bool,
     },
     /// Text handed over by the caller (lint, child pipelines).
     Given {
@@ -61,6 +65,8 @@ pub enum Demand {
         project: Option<String>,
         /// Ref or sha; `None` = the pipeline's commit, or the other project's `HEAD`.
         git_ref: Option<String>,
+        /// Whether only what everybody may read counts.
+        public: bool,
     },
     /// The paths changed by the pipeline (`rules:changes`).
     Changes {
@@ -84,8 +90,43 @@ pub enum Answer {
     Denied,
     /// The ref does not exist in the project.
     NoSuchRef,
+    /// The address gave no file.
+    Unfetched(Unfetched),
     /// It could not be fetched; the text is GitLab's message, complete.
     Failed(String),
+}
+
+/// Why an address gave no file. Displayed as GitLab goes on after the file's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unfetched {
+    /// The host answered with an error.
+    Status {
+        /// HTTP status, 400 or above.
+        code: u16,
+        /// How often it was asked.
+        attempts: u32,
+    },
+    /// There was no whole answer in time.
+    Timeout {
+        /// How often it was asked.
+        attempts: u32,
+    },
+    /// The connection could not be made or broke.
+    Socket {
+        /// How often it was asked.
+        attempts: u32,
+    },
+    /// What came was not HTTP as it should be.
+    Http {
+        /// How often it was asked.
+        attempts: u32,
+    },
+    /// It was not asked, or nobody listens; the reason.
+    Reason(String),
+    /// It has more bytes than any configuration may have.
+    TooLarge,
+    /// The content has another hash.
+    Integrity,
 }
 
 /// A file and its origin.

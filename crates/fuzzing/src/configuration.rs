@@ -137,7 +137,7 @@ impl World {
             FileKey::Project { project, path, .. } => (path, project.clone(), None),
             FileKey::Remote { url, .. } => (url, None, None),
             FileKey::Template { name } | FileKey::Given { name } => (name, None, None),
-            FileKey::Component { address } => {
+            FileKey::Component { address, .. } => {
                 let component = Component {
                     name: "name".to_owned(),
                     version: "1.0.0".to_owned(),

@@ -90,6 +90,13 @@ pub(crate) struct Serve {
     /// Folder that jobs may write besides their own and `/tmp`; may be repeated
     #[arg(long, env = "TRIPLINE_RUNNER_WRITABLE", value_name = "FOLDER", value_delimiter = ':')]
     pub(crate) runner_writable: Vec<PathBuf>,
+    /// Host or network that may be asked although it is not public: `HOST`, `*.DOMAIN`, `ADDRESS`,
+    /// `ADDRESS/BITS`, each with `:PORT` for one port; may be repeated
+    #[arg(long, env = "TRIPLINE_OUTBOUND_ALLOW", value_name = "HOST", value_delimiter = ',')]
+    pub(crate) outbound_allow: Vec<String>,
+    /// Ask no other hosts than those of `--outbound-allow`
+    #[arg(long, env = "TRIPLINE_OUTBOUND_ONLY_ALLOWED")]
+    pub(crate) outbound_only_allowed: bool,
     /// First start: API token of the user `root`; generated and printed when not given
     #[arg(
         long,
@@ -119,21 +126,35 @@ pub(crate) struct Serve {
 /// `tripline lint`.
 #[derive(Debug, Args)]
 pub(crate) struct Lint {
-    /// The configuration; includes are read from its folder
+    /// The configuration; local includes are read from its folder, remote ones are fetched
     #[arg(default_value = ".gitlab-ci.yml")]
     pub(crate) file: PathBuf,
     /// Input, `NAME=VALUE`; may be repeated
     #[arg(long = "input", value_name = "NAME=VALUE")]
     pub(crate) inputs: Vec<String>,
+    /// Where remote includes come from.
+    #[command(flatten)]
+    pub(crate) remote: RemoteIncludes,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
 
+/// How `lint` and `explain` fetch `include:remote`.
+#[derive(Debug, Args)]
+pub(crate) struct RemoteIncludes {
+    /// Fetch nothing: remote includes are errors
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// Host or network that may be asked although it is not public, as for `serve`; may be repeated
+    #[arg(long, env = "TRIPLINE_OUTBOUND_ALLOW", value_name = "HOST", value_delimiter = ',')]
+    pub(crate) outbound_allow: Vec<String>,
+}
+
 /// `tripline explain`.
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
-    /// The configuration; includes are read from its folder
+    /// The configuration; local includes are read from its folder, remote ones are fetched
     #[arg(default_value = ".gitlab-ci.yml")]
     pub(crate) file: PathBuf,
     /// Why the pipeline exists: `push`, `trigger`, `schedule`, `web`, `api` …
@@ -154,6 +175,9 @@ pub(crate) struct Explain {
     /// Changed file, for `rules:changes`; may be repeated. Without any, changes are not known
     #[arg(long = "changed", value_name = "PATH")]
     pub(crate) changed: Vec<String>,
+    /// Where remote includes come from.
+    #[command(flatten)]
+    pub(crate) remote: RemoteIncludes,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -40,6 +40,12 @@ struct File {
     runner_writable: Vec<PathBuf>,
     /// Bytes of a configuration file.
     max_yaml_size_bytes: Option<usize>,
+    /// Hosts and networks that may be asked although they are not public.
+    #[serde(default)]
+    outbound_allow: Vec<String>,
+    /// Whether no other hosts may be asked.
+    #[serde(default)]
+    outbound_only_allowed: bool,
     /// Filter of the log.
     log: Option<String>,
     /// `text` or `json`.
@@ -71,6 +77,8 @@ pub(crate) struct Config {
     pub(crate) runner_writable: Vec<PathBuf>,
     /// Bytes of a configuration file; `None` = GitLab's default.
     pub(crate) max_yaml_size_bytes: Option<usize>,
+    /// Which other hosts may be asked.
+    pub(crate) outbound: outbound::Policy,
     /// Filter of the log.
     pub(crate) log: String,
     /// Whether the log is JSON.
@@ -135,6 +143,10 @@ impl Config {
             runner_user: flags.runner_user.or(file.runner_user),
             runner_readable: either(flags.runner_readable, file.runner_readable),
             runner_writable: either(flags.runner_writable, file.runner_writable),
+            outbound: outbound::Policy {
+                allow: allowances(&either(flags.outbound_allow, file.outbound_allow))?,
+                only_allowed: flags.outbound_only_allowed || file.outbound_only_allowed,
+            },
             file: flags.config.map(|path| std::path::absolute(&path).unwrap_or(path)),
             listen: flags
                 .listen
@@ -182,11 +194,17 @@ impl Config {
     }
 }
 
-/// The folder beside the data folder: `tripline-data` → `tripline-data-runner`.
-fn either(stronger: Vec<PathBuf>, weaker: Vec<PathBuf>) -> Vec<PathBuf> {
+fn either<T>(stronger: Vec<T>, weaker: Vec<T>) -> Vec<T> {
     if stronger.is_empty() { weaker } else { stronger }
 }
 
+/// Reads a list of hosts and networks.
+pub(crate) fn allowances(texts: &[String]) -> anyhow::Result<Vec<outbound::Allowance>> {
+    let read = |text: &String| text.parse().context("`--outbound-allow`");
+    texts.iter().map(read).collect()
+}
+
+/// The folder beside the data folder: `tripline-data` → `tripline-data-runner`.
 fn beside(data_dir: &std::path::Path) -> PathBuf {
     let mut name = data_dir.file_name().unwrap_or_default().to_owned();
     name.push("-runner");
@@ -260,6 +278,18 @@ mod tests {
             4_194_304
         );
         assert_eq!(settings("").max_yaml_size_bytes, 2_097_152);
+    }
+
+    #[test]
+    fn hosts_that_may_be_asked_are_read_at_start() {
+        let text = "outbound_allow = ['10.0.0.0/8', '*.internal:8443']\noutbound_only_allowed = true\n";
+        let config = from_file(text, cli::Serve::default()).unwrap();
+        assert_eq!((config.outbound.allow.len(), config.outbound.only_allowed), (2, true));
+        let error = from_file("outbound_allow = ['http://x']\n", cli::Serve::default()).unwrap_err();
+        assert!(
+            format!("{error:#}").contains("`http://x` is no host and no network"),
+            "{error:#}"
+        );
     }
 
     #[test]

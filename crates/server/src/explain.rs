@@ -23,7 +23,7 @@ pub(crate) fn run(flags: &cli::Explain) -> anyhow::Result<ExitCode> {
     };
     let predefined = predefined(source, &git_ref);
     let given = given(&flags.variables)?;
-    let mut local = Local::open(&flags.file)?;
+    let mut local = Local::open(&flags.file, &flags.remote)?;
     local.changed.clone_from(&flags.changed);
     let known: Vec<Variable> = predefined.iter().chain(&given).cloned().collect();
     let loaded = local.load(&inputs(&flags.inputs)?, &known)?;

@@ -11,7 +11,7 @@ use crate::trigger::pairs;
 
 /// Checks the file; the exit status says whether it is valid.
 pub(crate) fn run(flags: &cli::Lint) -> anyhow::Result<ExitCode> {
-    let mut local = Local::open(&flags.file)?;
+    let mut local = Local::open(&flags.file, &flags.remote)?;
     let loaded = local.load(&inputs(&flags.inputs)?, &[])?;
     let (errors, warnings): (Vec<_>, Vec<_>) = loaded
         .diagnostics

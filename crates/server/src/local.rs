@@ -5,10 +5,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use compile::facts::FetchedFile;
+use app::remote_files::{RemoteFiles, TOTAL_LIMIT};
+use app::time::SystemClock;
+use compile::facts::{FetchedFile, Unfetched};
 use compile::load::Source as SourceText;
 use compile::{Answer, Config, Demand, Facts, FileKey, Limits, LoadRequest, Loaded, Step, Variable};
+use model::Clock;
 use serde_json::Value as Json;
+
+use crate::cli;
+use crate::config::allowances;
 
 /// Most paths of the folder that rules look through.
 const MAX_PATHS: usize = 200_000;
@@ -24,11 +30,18 @@ pub(crate) struct Local {
     /// Changed files, if the user named any.
     pub(crate) changed: Vec<String>,
     facts: Facts,
+    /// Where remote includes come from; `None` = they are not fetched.
+    remote: Option<RemoteFiles>,
 }
 
 impl Local {
     /// Reads the root file; the repository is the nearest folder above it with a `.git`, or its own folder.
-    pub(crate) fn open(file: &Path) -> anyhow::Result<Local> {
+    pub(crate) fn open(file: &Path, remote: &cli::RemoteIncludes) -> anyhow::Result<Local> {
+        let policy = outbound::Policy {
+            allow: allowances(&remote.outbound_allow)?,
+            only_allowed: false,
+        };
+        let hosts = (!remote.offline).then(|| RemoteFiles::new(outbound::Client::new(policy)));
         let text = fs::read_to_string(file).with_context(|| format!("cannot read `{}`", file.display()))?;
         let file = fs::canonicalize(file)?;
         let own = file.parent().context("a file without a folder")?;
@@ -48,6 +61,7 @@ impl Local {
             text: Arc::from(text),
             changed: Vec::new(),
             facts: Facts::default(),
+            remote: hosts,
         })
     }
 
@@ -99,17 +113,20 @@ impl Local {
                     project: None,
                     git_ref: None,
                     path,
+                    ..
                 }) => self.file(path),
                 Demand::File(FileKey::Template { name }) => match compile::templates::find(name) {
                     Some(text) => text_of(text.to_owned()),
                     None => Answer::Missing,
                 },
-                Demand::File(_) => {
-                    Answer::Failed("only files of this folder and templates are read without a server".to_owned())
-                }
+                Demand::File(key @ FileKey::Remote { .. }) => self.fetched(key)?,
+                Demand::File(_) => Answer::Failed(
+                    "only files of this folder, remote files and templates are read without a server".to_owned(),
+                ),
                 Demand::Paths {
                     project: None,
                     git_ref: None,
+                    ..
                 } => Answer::Paths(Arc::new(self.paths()?)),
                 Demand::Paths { .. } => Answer::Denied,
                 Demand::Changes { .. } if self.changed.is_empty() => Answer::ChangesUnknown,
@@ -118,6 +135,17 @@ impl Local {
             self.facts.insert(demand, answer);
         }
         Ok(())
+    }
+
+    /// A file of another host.
+    fn fetched(&self, key: &FileKey) -> anyhow::Result<Answer> {
+        let Some(files) = &self.remote else {
+            return Ok(Answer::Unfetched(Unfetched::Reason("of `--offline`".to_owned())));
+        };
+        Ok(crate::runtime()?.block_on(async {
+            let until = tokio::time::Instant::now() + TOTAL_LIMIT;
+            files.get(key, SystemClock.now(), until).await
+        }))
     }
 
     fn file(&self, path: &str) -> Answer {

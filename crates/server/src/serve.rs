@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use app::remote_files::RemoteFiles;
 use app::time::SystemClock;
 use app::{App, Keys, setup};
 use runner::JobUser;
@@ -172,6 +173,7 @@ pub(crate) fn open_with(config: &Config, key: &[u8; 32], settings: app::Settings
         ..Options::new(config.database.clone())
     };
     let store = Store::open(&options).with_context(|| format!("cannot open the database `{}`", config.database))?;
+    let outbound = outbound::Client::new(config.outbound.clone());
     Ok(App::new(app::Parts {
         store,
         repositories: git::Repositories::new(config.data_dir.join("repositories"))?,
@@ -179,6 +181,8 @@ pub(crate) fn open_with(config: &Config, key: &[u8; 32], settings: app::Settings
         keys: Keys::derive(key),
         clock: Arc::new(SystemClock),
         settings,
+        remote_files: RemoteFiles::new(outbound.clone()),
+        outbound,
         configs: app::pipelines::config::ConfigCache::default(),
         desk: app::runners::Desk::default(),
         logs: app::runners::Logs::default(),

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use compile::facts::{Component, FetchedFile};
 use compile::{Answer, Demand, Facts, FileKey};
 use model::{Project, Sha, Source};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::App;
 use crate::access::Ability;
@@ -13,9 +15,10 @@ use crate::error::{Error, Result};
 use crate::lookup::{self, ProjectKey};
 use crate::pipelines::components::{self, Address};
 use crate::pipelines::request::NewPipeline;
+use crate::remote_files::TOTAL_LIMIT;
 
 /// Largest included file, in bytes (GitLab refuses more than 2 MiB of YAML with its own message).
-const MAX_FILE_BYTES: u64 = 4 << 20;
+pub(crate) const MAX_FILE_BYTES: u64 = 4 << 20;
 
 /// Most paths of a repository that rules look through.
 const MAX_PATHS: usize = 1_000_000;
@@ -26,6 +29,8 @@ pub struct Provider<'a> {
     request: &'a NewPipeline,
     sha: &'a Sha,
     facts: Facts,
+    /// When remote files must be there; set when the first one is asked for.
+    remote_until: Option<Instant>,
 }
 
 impl<'a> Provider<'a> {
@@ -37,6 +42,7 @@ impl<'a> Provider<'a> {
             request,
             sha,
             facts: Facts::default(),
+            remote_until: None,
         }
     }
 
@@ -52,8 +58,22 @@ impl<'a> Provider<'a> {
     ///
     /// Only what is wrong with the server; what is not there or not allowed is an answer.
     pub async fn fetch(&mut self, demands: Vec<Demand>) -> Result<()> {
+        let mut remote = JoinSet::new();
         for demand in demands {
+            if let Demand::File(key @ FileKey::Remote { .. }) = demand {
+                let until = *self.remote_until.get_or_insert_with(|| Instant::now() + TOTAL_LIMIT);
+                let app = self.app.clone();
+                remote.spawn(async move {
+                    let answer = app.remote_files.get(&key, app.clock.now(), until).await;
+                    (Demand::File(key), answer)
+                });
+                continue;
+            }
             let answer = self.answer(&demand).await?;
+            self.facts.insert(demand, answer);
+        }
+        while let Some(fetched) = remote.join_next().await {
+            let (demand, answer) = fetched.map_err(Error::internal)?;
             self.facts.insert(demand, answer);
         }
         Ok(())
@@ -61,8 +81,13 @@ impl<'a> Provider<'a> {
 
     async fn answer(&self, demand: &Demand) -> Result<Answer> {
         match demand {
-            Demand::File(FileKey::Project { project, git_ref, path }) => {
-                let place = match self.place(project.as_deref(), git_ref.as_deref()).await? {
+            Demand::File(FileKey::Project {
+                project,
+                git_ref,
+                path,
+                public,
+            }) => {
+                let place = match self.place(project.as_deref(), git_ref.as_deref(), *public).await? {
                     Ok(place) => place,
                     Err(answer) => return Ok(answer),
                 };
@@ -77,12 +102,14 @@ impl<'a> Provider<'a> {
                 }),
                 None => Answer::Missing,
             }),
-            Demand::File(FileKey::Remote { url, .. }) => Ok(Answer::Failed(format!(
-                "Remote file `{url}` could not be fetched: this server does not fetch remote files, include a file of a project instead"
-            ))),
-            Demand::File(FileKey::Component { address }) => self.component(address).await,
-            Demand::File(FileKey::Given { .. }) => Ok(Answer::Missing),
-            Demand::Paths { project, git_ref } => match self.place(project.as_deref(), git_ref.as_deref()).await? {
+            Demand::File(FileKey::Component { address, public }) => self.component(address, *public).await,
+            // Remote files are fetched all at once.
+            Demand::File(FileKey::Remote { .. } | FileKey::Given { .. }) => Ok(Answer::Missing),
+            Demand::Paths {
+                project,
+                git_ref,
+                public,
+            } => match self.place(project.as_deref(), git_ref.as_deref(), *public).await? {
                 Ok(place) => self.paths(place).await,
                 Err(answer) => Ok(answer),
             },
@@ -91,10 +118,15 @@ impl<'a> Provider<'a> {
     }
 
     /// Finds the project and commit that a file or list of paths is asked from.
-    async fn place(&self, project: Option<&str>, git_ref: Option<&str>) -> Result<std::result::Result<Place, Answer>> {
+    async fn place(
+        &self,
+        project: Option<&str>,
+        git_ref: Option<&str>,
+        public: bool,
+    ) -> Result<std::result::Result<Place, Answer>> {
         let (project, own) = match project {
             None => (self.request.project.clone(), true),
-            Some(path) => match self.other_project(path).await? {
+            Some(path) => match self.other_project(path, public).await? {
                 Some(project) => (project, false),
                 None => return Ok(Err(Answer::Denied)),
             },
@@ -114,12 +146,16 @@ impl<'a> Provider<'a> {
         Ok(sha.map(|sha| Place { project, sha, own }).ok_or(Answer::NoSuchRef))
     }
 
-    /// Another project, if the user may read its code.
-    async fn other_project(&self, path: &str) -> Result<Option<Project>> {
-        let caller = Caller::User(Box::new(UserCaller {
-            user: self.request.user.clone(),
-            credential: Credential::Session,
-        }));
+    /// Another project, if the user may read its code; or, for what a file from an address asks for, everybody.
+    async fn other_project(&self, path: &str, public: bool) -> Result<Option<Project>> {
+        let caller = if public {
+            Caller::Anonymous
+        } else {
+            Caller::User(Box::new(UserCaller {
+                user: self.request.user.clone(),
+                credential: Credential::Session,
+            }))
+        };
         let key = ProjectKey::Path(path.to_owned());
         let app = self.app.clone();
         let found = self
@@ -187,13 +223,13 @@ impl<'a> Provider<'a> {
         .await
     }
 
-    /// A component of this server, if the user may read its project's code.
-    async fn component(&self, address: &str) -> Result<Answer> {
+    /// A component of this server, if the user, or everybody, may read its project's code.
+    async fn component(&self, address: &str, public: bool) -> Result<Answer> {
         let fqdn = self.app.settings.external_url.fqdn();
         let Some(found) = Address::parse(address, &fqdn) else {
             return Ok(Answer::Missing);
         };
-        let Some(project) = self.other_project(&found.project).await? else {
+        let Some(project) = self.other_project(&found.project, public).await? else {
             return Ok(Answer::Denied);
         };
         let repository = match self.app.repositories.open(&project) {

@@ -3,5 +3,6 @@
 mod jobs;
 mod logs;
 mod place;
+mod remote_files;
 mod runners;
 mod sessions;

@@ -64,6 +64,7 @@ impl Place {
             durable: false,
             ..Options::sqlite(folder.0.join("test.db"))
         };
+        let outbound = outbound::Client::new(outbound::Policy::default());
         let app = App::new(Parts {
             store: Store::open(&options).unwrap(),
             repositories: git::Repositories::new(folder.0.join("repositories")).unwrap(),
@@ -71,6 +72,8 @@ impl Place {
             keys: Keys::derive(&[7; 32]),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             settings: Settings::new("http://ci.example".parse().unwrap()),
+            remote_files: app::remote_files::RemoteFiles::new(outbound.clone()),
+            outbound,
             configs: app::pipelines::config::ConfigCache::default(),
             desk: Desk::default(),
             logs: Logs::default(),

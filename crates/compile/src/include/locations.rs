@@ -152,6 +152,7 @@ impl Reader<'_> {
             return Ok(vec![location]);
         }
         let demand = Demand::Paths {
+            public: place.public,
             project: place.project.clone(),
             git_ref: place.sha.clone(),
         };

@@ -58,6 +58,8 @@ pub(crate) struct Place {
     sha: Option<String>,
     /// Whether include-time variables are visible.
     has_variables: bool,
+    /// Whether it comes from an address: what it includes must be readable by everybody.
+    public: bool,
     /// The component it belongs to.
     component: Option<Component>,
 }
@@ -107,6 +109,7 @@ impl<'a> Reader<'a> {
             project: request.file_project.map(str::to_owned),
             sha: request.file_sha.map(str::to_owned),
             has_variables: true,
+            public: false,
             component: None,
         };
         let given = request
@@ -241,7 +244,7 @@ impl<'a> Reader<'a> {
         let start = self.includes.len();
         let mut checked = Vec::new();
         for (location, kind) in locations.iter().zip(chosen) {
-            self.includes.push(sources::included(location, kind, place));
+            self.includes.push(self.included(location, kind, place));
             if self.includes.len() > self.request.limits.includes {
                 let text = format!(
                     "Maximum of {} nested includes are allowed!",
@@ -340,10 +343,11 @@ impl<'a> Reader<'a> {
 
     /// The answer, or a note that it is needed.
     fn ask(&self, demand: Demand) -> Result<&'a Answer, Stop> {
-        if !is_of_this_commit(&demand) {
+        let answer = self.facts.get(&demand);
+        if !is_of_this_commit(&demand) && !answer.is_some_and(|answer| is_pinned(&demand, answer)) {
             self.is_fixed.set(false);
         }
-        match self.facts.get(&demand) {
+        match answer {
             Some(answer) => Ok(answer),
             None => {
                 self.demands.borrow_mut().insert(demand);
@@ -406,12 +410,18 @@ fn given(value: &serde_json::Value) -> Given {
 /// Whether the answer is the same whenever the pipeline's commit is.
 fn is_of_this_commit(demand: &Demand) -> bool {
     match demand {
-        Demand::File(FileKey::Project { project, git_ref, .. }) | Demand::Paths { project, git_ref } => {
+        Demand::File(FileKey::Project { project, git_ref, .. }) | Demand::Paths { project, git_ref, .. } => {
             project.is_none() && git_ref.is_none()
         }
         Demand::File(FileKey::Template { .. }) => true,
         Demand::File(_) | Demand::Changes { .. } => false,
     }
+}
+
+/// Whether a file has the content that its hash demands, and so never another one.
+fn is_pinned(demand: &Demand, answer: &Answer) -> bool {
+    let has_hash = matches!(demand, Demand::File(FileKey::Remote { integrity: Some(_), .. }));
+    has_hash && matches!(answer, Answer::File(_))
 }
 
 /// GitLab's one message for several faults: the first three.

@@ -95,10 +95,13 @@ impl Reader<'_> {
                 let git_ref = exists.git_ref.as_ref().map(|text| self.expand_nested(text, place));
                 (Some(self.expand_nested(project, place)), git_ref)
             }
+            // There is no repository that an address could mean.
+            None if !place.has_project => return Ok(false),
             None => (place.project.clone(), place.sha.clone()),
         };
         let shown = |text: &Option<String>| self.mask(text.as_deref().unwrap_or_default());
         match self.ask(Demand::Paths {
+            public: place.public,
             project: project.clone(),
             git_ref: git_ref.clone(),
         })? {

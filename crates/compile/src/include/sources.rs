@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::entry::Finding;
-use crate::facts::{Answer, Demand, FetchedFile, FileKey};
+use crate::facts::{Answer, Demand, FetchedFile, FileKey, Unfetched};
 use crate::load::Included;
 use crate::templates;
 
@@ -103,6 +103,26 @@ impl Reader<'_> {
                 Some(format!("Template file `{shown}` is not a valid location!"))
             }
             _ => None,
+        }
+    }
+
+    /// The entry in the list of included files.
+    pub(super) fn included(&self, location: &Location, kind: Kind, place: &Place) -> Included {
+        let mut key = file_key(location, kind, place);
+        if let FileKey::Remote { url, .. } = &mut key {
+            *url = self.mask(url);
+        }
+        let (project, sha) = match kind {
+            Kind::Local => (place.project.clone(), place.sha.clone()),
+            Kind::Project => (location.get("project").map(crate::yaml::Node::to_text), None),
+            _ => (None, None),
+        };
+        Included {
+            key,
+            project,
+            sha,
+            context_project: place.project.clone(),
+            context_sha: place.sha.clone(),
         }
     }
 
@@ -213,17 +233,14 @@ impl Reader<'_> {
                     self.mask(&text("project").to_lowercase())
                 )
             }
-            (Kind::Remote, Answer::Denied) => {
-                format!("Remote file `{shown}` could not be fetched because the address is not allowed!")
-            }
-            (Kind::Remote, _) => {
-                format!("Remote file `{shown}` could not be fetched after 1 attempt because of HTTP code `404` error!")
-            }
+            (Kind::Remote, Answer::Unfetched(why)) => unfetched(shown, why),
             (Kind::Component, Answer::Denied) => {
                 format!("Component '{shown}' - project does not exist or you don't have sufficient permissions")
             }
             (Kind::Component, _) => format!("Component '{shown}' - content not found"),
-            (Kind::Template | Kind::Artifact, _) => format!("Included file `{shown}` is empty or does not exist!"),
+            (Kind::Remote | Kind::Template | Kind::Artifact, _) => {
+                format!("Included file `{shown}` is empty or does not exist!")
+            }
         }
     }
 
@@ -248,21 +265,19 @@ impl Reader<'_> {
     }
 }
 
-/// The entry in the list of included files.
-pub(super) fn included(location: &Location, kind: Kind, place: &Place) -> Included {
-    let key = file_key(location, kind, place);
-    let (project, sha) = match kind {
-        Kind::Local => (place.project.clone(), place.sha.clone()),
-        Kind::Project => (location.get("project").map(crate::yaml::Node::to_text), None),
-        _ => (None, None),
+/// GitLab's message about an address that gave no file.
+fn unfetched(shown: &str, why: &Unfetched) -> String {
+    let (attempts, cause) = match why {
+        Unfetched::Reason(reason) => return format!("Remote file could not be fetched because {reason}!"),
+        Unfetched::TooLarge => return "The provided YAML is too big".to_owned(),
+        Unfetched::Integrity => return format!("Remote file `{shown}` failed integrity check!"),
+        Unfetched::Status { code, attempts } => (attempts, format!("HTTP code `{code}` error")),
+        Unfetched::Timeout { attempts } => (attempts, "a timeout error".to_owned()),
+        Unfetched::Socket { attempts } => (attempts, "a socket error".to_owned()),
+        Unfetched::Http { attempts } => (attempts, "HTTP error".to_owned()),
     };
-    Included {
-        key,
-        project,
-        sha,
-        context_project: place.project.clone(),
-        context_sha: place.sha.clone(),
-    }
+    let word = if *attempts == 1 { "attempt" } else { "attempts" };
+    format!("Remote file `{shown}` could not be fetched after {attempts} {word} because of {cause}!")
 }
 
 fn file_key(location: &Location, kind: Kind, place: &Place) -> FileKey {
@@ -273,11 +288,13 @@ fn file_key(location: &Location, kind: Kind, place: &Place) -> FileKey {
             project: place.project.clone(),
             git_ref: place.sha.clone(),
             path,
+            public: place.public,
         },
         Kind::Project => FileKey::Project {
             project: text("project"),
             git_ref: text("ref"),
             path,
+            public: place.public,
         },
         Kind::Remote => FileKey::Remote {
             url: path,
@@ -285,7 +302,10 @@ fn file_key(location: &Location, kind: Kind, place: &Place) -> FileKey {
             cache_seconds: cache_seconds(location),
         },
         Kind::Template => FileKey::Template { name: path },
-        Kind::Component => FileKey::Component { address: path },
+        Kind::Component => FileKey::Component {
+            address: path,
+            public: place.public,
+        },
         Kind::Artifact => FileKey::Given {
             name: format!("{}/{path}", text("job").unwrap_or_default()),
         },
@@ -316,6 +336,7 @@ fn inner_place(file: &FetchedFile, kind: Kind, place: &Place, location: &Locatio
             project: file.project.clone().or_else(|| text("project")),
             sha: file.sha.clone().or_else(|| text("ref")),
             has_variables: place.has_variables,
+            public: place.public,
             component: None,
         },
         Kind::Component => Place {
@@ -323,9 +344,13 @@ fn inner_place(file: &FetchedFile, kind: Kind, place: &Place, location: &Locatio
             project: file.project.clone(),
             sha: file.sha.clone(),
             has_variables: place.has_variables,
+            public: place.public,
             component: Some(file.component.clone().unwrap_or_default()),
         },
-        Kind::Remote | Kind::Template => Place::default(),
+        Kind::Remote | Kind::Template => Place {
+            public: true,
+            ..Place::default()
+        },
     }
 }
 

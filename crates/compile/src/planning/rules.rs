@@ -189,7 +189,7 @@ fn changed(
             )));
         }
         Some(Answer::Failed(message)) => return Err(message.clone()),
-        Some(Answer::File(_) | Answer::Missing | Answer::Denied | Answer::NoSuchRef) => {
+        Some(_) => {
             return Err("rules:changes:compare_to is not a valid ref".to_owned());
         }
     };
@@ -214,6 +214,7 @@ fn existing(session: &Session<'_>, scope: &Scope<'_, '_>, exists: &Exists) -> Re
     let git_ref = exists.git_ref.as_ref().map(expand);
     let shown = |text: &Option<String>| scope.mask(text.as_deref().unwrap_or_default());
     let paths = match session.ask(Demand::Paths {
+        public: false,
         project: project.clone(),
         git_ref: git_ref.clone(),
     }) {
@@ -227,7 +228,7 @@ fn existing(session: &Session<'_>, scope: &Scope<'_, '_>, exists: &Exists) -> Re
                 shown(&project)
             ));
         }
-        Some(Answer::File(_) | Answer::ChangesUnknown | Answer::Missing | Answer::Denied) => {
+        Some(_) => {
             return Err(format!(
                 "rules:exists:project `{}` not found or access denied",
                 shown(&project)

@@ -1,6 +1,6 @@
 //! `include`: kinds of files, rules, inputs, wildcards, limits, messages (ci-yaml.md 4).
 
-use compile::facts::{Component, FetchedFile};
+use compile::facts::{Component, FetchedFile, Unfetched};
 use compile::{Answer, FileKey, Limits, VariableOrigin};
 
 use crate::support::{World, errors, variable};
@@ -101,7 +101,7 @@ fn other_projects_hosts_templates_and_components_are_asked_for() {
     };
     world
         .files
-        .insert(FileKey::Component { address }, Answer::File(component));
+        .insert(FileKey::Component { address, public: false }, Answer::File(component));
     for (text, expected) in [
         ("include: {project: G/Other, ref: v1, file: /x.yml}", "sibling x"),
         ("include: {project: g/p, file: [one.yml, two.yml]}", "one two"),
@@ -250,6 +250,7 @@ fn what_cannot_be_included_says_why() {
         project: Some(name.to_owned()),
         git_ref: git_ref.map(str::to_owned),
         path: "x.yml".to_owned(),
+        public: false,
     };
     world.files.insert(project("g/secret", None), Answer::Denied);
     world.files.insert(project("g/p", Some("gone")), Answer::NoSuchRef);
@@ -388,4 +389,132 @@ fn an_error_in_an_included_place_shows_both_places() {
     ] {
         assert!(text.contains(part), "{part} is missing in\n{text}");
     }
+}
+
+fn remote(url: &str, integrity: Option<&str>) -> FileKey {
+    FileKey::Remote {
+        url: url.to_owned(),
+        integrity: integrity.map(str::to_owned),
+        cache_seconds: None,
+    }
+}
+
+fn file(text: &str) -> Answer {
+    Answer::File(FetchedFile {
+        text: text.into(),
+        project: None,
+        sha: None,
+        component: None,
+    })
+}
+
+#[test]
+fn an_address_that_gives_no_file_says_why() {
+    let mut world = World::default();
+    let mut secret = variable(VariableOrigin::Project, "TOKEN", "s3cret");
+    secret.masked = true;
+    world.variables = vec![secret];
+    let text = "include: 'https://e.com/$TOKEN/x.yml'\njob: {script: x}\n";
+    for (why, expected) in [
+        (
+            Unfetched::Status { code: 404, attempts: 1 },
+            "Remote file `https://e.com/[MASKED]/x.yml` could not be fetched after 1 attempt because of HTTP code `404` error!",
+        ),
+        (
+            Unfetched::Status { code: 503, attempts: 3 },
+            "Remote file `https://e.com/[MASKED]/x.yml` could not be fetched after 3 attempts because of HTTP code `503` error!",
+        ),
+        (
+            Unfetched::Timeout { attempts: 3 },
+            "Remote file `https://e.com/[MASKED]/x.yml` could not be fetched after 3 attempts because of a timeout error!",
+        ),
+        (
+            Unfetched::Socket { attempts: 3 },
+            "Remote file `https://e.com/[MASKED]/x.yml` could not be fetched after 3 attempts because of a socket error!",
+        ),
+        (
+            Unfetched::Http { attempts: 3 },
+            "Remote file `https://e.com/[MASKED]/x.yml` could not be fetched after 3 attempts because of HTTP error!",
+        ),
+        (
+            Unfetched::Reason("URL is blocked: Requests to localhost are not allowed".to_owned()),
+            "Remote file could not be fetched because URL is blocked: Requests to localhost are not allowed!",
+        ),
+        (Unfetched::TooLarge, "The provided YAML is too big"),
+        (
+            Unfetched::Integrity,
+            "Remote file `https://e.com/[MASKED]/x.yml` failed integrity check!",
+        ),
+    ] {
+        world
+            .files
+            .insert(remote("https://e.com/s3cret/x.yml", None), Answer::Unfetched(why));
+        assert_eq!(world.errors(text), [expected]);
+    }
+    world
+        .files
+        .insert(remote("https://e.com/s3cret/x.yml", None), file("x: ["));
+    let loaded = world.load(text);
+    assert!(
+        errors(&loaded)[0].starts_with("`https://e.com/[MASKED]/x.yml`: "),
+        "{loaded:?}"
+    );
+    assert_eq!(loaded.includes[0].key, remote("https://e.com/[MASKED]/x.yml", None));
+}
+
+#[test]
+fn a_file_from_an_address_may_include_what_everybody_may_read_and_nothing_else() {
+    let mut world = World::default();
+    let url = "https://e.com/x.yml";
+    let inner = "include: [{project: g/p, file: a.yml}, {project: g/secret, file: a.yml}]\nx: {script: x}\n";
+    world.files.insert(remote(url, None), file(inner));
+    // Readable by the pipeline's user is not enough: these are not what is asked for.
+    world.file(Some("g/secret"), None, "a.yml", "secret: {script: x}\n");
+    world.file(Some("g/p"), None, "a.yml", "wrong: {script: x}\n");
+    let public = |project: &str, git_ref: Option<&str>, path: &str| FileKey::Project {
+        project: Some(project.to_owned()),
+        git_ref: git_ref.map(str::to_owned),
+        path: path.to_owned(),
+        public: true,
+    };
+    let mut found = FetchedFile {
+        text: "include: b.yml\na: {script: x}\n".into(),
+        project: Some("g/p".to_owned()),
+        sha: Some("abc".to_owned()),
+        component: None,
+    };
+    world
+        .files
+        .insert(public("g/p", None, "a.yml"), Answer::File(found.clone()));
+    found.text = "b: {script: x}\n".into();
+    world
+        .files
+        .insert(public("g/p", Some("abc"), "b.yml"), Answer::File(found));
+    world.files.insert(public("g/secret", None, "a.yml"), Answer::Denied);
+    assert_eq!(
+        world.errors(&format!("include: '{url}'\n")),
+        [
+            "Project `g/secret` not found or access denied! Make sure any includes in the pipeline configuration are correctly defined."
+        ]
+    );
+    world
+        .files
+        .insert(public("g/secret", None, "a.yml"), file("not_secret: {script: x}\n"));
+    assert_eq!(jobs(&world, &format!("include: '{url}'\n")), "b a not_secret x");
+}
+
+#[test]
+fn a_file_with_its_hash_is_as_fixed_as_the_commit() {
+    let mut world = World::default();
+    let url = "https://e.com/x.yml";
+    world.files.insert(remote(url, None), file("x: {script: x}\n"));
+    world
+        .files
+        .insert(remote(url, Some("sha256-YWJj")), file("x: {script: x}\n"));
+    let pinned = format!("include: {{remote: '{url}', integrity: sha256-YWJj}}\n");
+    assert!(world.load(&pinned).is_fixed);
+    assert!(!world.load(&format!("include: '{url}'\n")).is_fixed);
+    let failed = Answer::Unfetched(Unfetched::Integrity);
+    world.files.insert(remote(url, Some("sha256-YWJj")), failed);
+    assert!(!world.load(&pinned).is_fixed, "it may be there the next time");
 }

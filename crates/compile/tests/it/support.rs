@@ -44,6 +44,7 @@ impl World {
             project,
             git_ref,
             path: path.to_owned(),
+            public: false,
         };
         self.files.insert(key, Answer::File(file));
         self.paths.push(path.to_owned());

@@ -13,6 +13,7 @@ mod malformed;
 mod own_pipeline;
 mod pushes;
 mod refusals;
+mod remote_includes;
 mod runners;
 mod triggers;
 

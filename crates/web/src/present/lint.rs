@@ -31,13 +31,15 @@ fn include(url: &ExternalUrl, linted: &Linted, file: &Included) -> Include {
     let own_path = &linted.project.full_path;
     let own_sha = linted.sha.as_str();
     let (kind, location) = match &file.key {
-        FileKey::Project { project, git_ref, path } => {
+        FileKey::Project {
+            project, git_ref, path, ..
+        } => {
             let is_local = *project == file.context_project && *git_ref == file.context_sha;
             (if is_local { "local" } else { "file" }, path)
         }
         FileKey::Remote { url, .. } => ("remote", url),
         FileKey::Template { name } => ("template", name),
-        FileKey::Component { address } => ("component", address),
+        FileKey::Component { address, .. } => ("component", address),
         FileKey::Given { name } => ("local", name),
     };
     let page = |view: &str| match &file.key {

@@ -41,6 +41,7 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let url: ExternalUrl = format!("http://{address}").parse().unwrap();
+        let outbound = outbound::Client::new(outbound::Policy::default());
         let app = App::new(Parts {
             store: store::Store::open(&store::Options::sqlite(dir.path().join("db.sqlite"))).unwrap(),
             repositories: ::git::Repositories::new(dir.path().join("repositories")).unwrap(),
@@ -48,6 +49,8 @@ impl Server {
             keys: Keys::derive(&[7; 32]),
             clock: Arc::new(SystemClock),
             settings: Settings::new(url),
+            remote_files: app::remote_files::RemoteFiles::new(outbound.clone()),
+            outbound,
             configs: app::pipelines::config::ConfigCache::default(),
             desk: app::runners::Desk::default(),
             logs: app::runners::Logs::default(),
