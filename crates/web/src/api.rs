@@ -2,6 +2,7 @@
 //! case and answers with a type of `wire`. Paths are those below `/api/v4`.
 
 mod access_tokens;
+mod artifacts;
 mod branches;
 mod commits;
 mod files;
@@ -34,6 +35,7 @@ pub(crate) fn routes() -> Router<App> {
     let worth_it = SizeAbove::new(COMPRESS_FROM).and(NotForContentType::const_new("application/octet-stream"));
     Router::new()
         .merge(access_tokens::routes())
+        .merge(artifacts::routes())
         .merge(branches::routes())
         .merge(commits::routes())
         .merge(files::routes())

@@ -150,14 +150,14 @@ pub async fn erase(app: &App, caller: Caller, key: ProjectKey, id: JobId) -> Res
 }
 
 /// A job that the caller may do something to.
-struct Found {
-    job: Job,
-    access: ProjectAccess,
+pub(super) struct Found {
+    pub(super) job: Job,
+    pub(super) access: ProjectAccess,
     caller: Caller,
     user: Option<UserId>,
 }
 
-async fn find(app: &App, caller: Caller, key: ProjectKey, id: JobId, ability: Ability) -> Result<Found> {
+pub(super) async fn find(app: &App, caller: Caller, key: ProjectKey, id: JobId, ability: Ability) -> Result<Found> {
     let this = app.clone();
     app.store
         .read(move |tx| {

@@ -128,25 +128,6 @@ pub async fn trace(app: &App, caller: Caller, key: ProjectKey, id: JobId) -> Res
         .map_err(Error::internal)
 }
 
-/// Returns a job's archive and a reader of it.
-///
-/// # Errors
-///
-/// As [`get`]; `404 Not Found` when there is none or it has expired.
-pub async fn archive(app: &App, caller: Caller, key: ProjectKey, id: JobId) -> Result<(Artifact, Reader)> {
-    let (_, job) = find(app, caller, key, id).await?;
-    let artifact = app
-        .store
-        .read(move |tx| ops::artifacts::get(tx, job.id, "archive"))
-        .await?;
-    let now = app.clock.now();
-    let artifact = artifact
-        .filter(|found| found.file.expire_at.is_none_or(|expiry| now < expiry))
-        .ok_or(Error::NotFoundPlain)?;
-    let reader = crate::runners::artifacts::open(app, &artifact).await?;
-    Ok((artifact, reader))
-}
-
 async fn find(app: &App, caller: Caller, key: ProjectKey, id: JobId) -> Result<(Project, Job)> {
     let this = app.clone();
     app.store
@@ -159,7 +140,7 @@ async fn find(app: &App, caller: Caller, key: ProjectKey, id: JobId) -> Result<(
 }
 
 /// Jobs need a login, also those of public projects.
-fn readable(app: &App, tx: &mut dyn Tx, caller: &Caller, key: &ProjectKey) -> Result<ProjectAccess> {
+pub(super) fn readable(app: &App, tx: &mut dyn Tx, caller: &Caller, key: &ProjectKey) -> Result<ProjectAccess> {
     let access = lookup::project(app, tx, caller, key)?;
     if !caller.is_authenticated() {
         return Err(Error::Unauthorized);

@@ -16,7 +16,7 @@ use tracing::{error, info};
 use crate::App;
 use crate::error::{Error, Result};
 use crate::jobs::finish::{Outcome, finish};
-use crate::jobs::settle;
+use crate::jobs::{artifacts, settle};
 use crate::runners::suitable;
 
 /// Time between two looks at delayed jobs: how late one may start.
@@ -24,6 +24,9 @@ const DUE_EVERY: Duration = Duration::from_secs(1);
 
 /// Time between two looks at everything else.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
+
+/// Time between two looks at expired artifacts.
+const ARTIFACTS_EVERY: Duration = Duration::from_secs(5 * 60);
 
 /// Jobs of one kind looked at in one sweep; the rest comes with the next.
 const BATCH: i64 = 200;
@@ -38,17 +41,19 @@ const RUNNERS: i64 = 1000;
 pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
     let mut due = tokio::time::interval(DUE_EVERY);
     let mut all = tokio::time::interval(SWEEP_EVERY);
+    let mut expired = tokio::time::interval(ARTIFACTS_EVERY);
     due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         let swept = tokio::select! {
             () = stopped(&mut stop) => return,
             _ = due.tick() => start_due(&app).await,
             _ = all.tick() => sweep(&app).await,
+            _ = expired.tick() => artifacts::sweep(&app).await,
         };
         if let Err(error) = swept {
             error!(
                 error = &error as &dyn std::error::Error,
-                "could not look after waiting jobs"
+                "could not look after waiting jobs or expired artifacts"
             );
         }
     }

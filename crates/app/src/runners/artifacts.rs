@@ -11,6 +11,7 @@ use store::ops::artifacts::{Artifact, NewArtifact};
 
 use crate::App;
 use crate::error::{Error, Result};
+use crate::jobs::artifacts::is_available;
 use crate::jobs::{dotenv, given};
 use crate::lookup;
 use crate::runners::report;
@@ -77,14 +78,21 @@ pub async fn record(app: &App, job: &Job, upload: Upload, description: Descripti
     let (id, looked) = (job.id, kind.clone());
     let earlier = app.store.read(move |tx| ops::artifacts::get(tx, id, &looked)).await?;
     if let Some(earlier) = earlier {
-        return if earlier.file.sha256 == sha256 {
-            Ok(())
-        } else {
-            Err(Error::BadRequest(format!(
+        if earlier.file.sha256 != sha256 {
+            return Err(Error::BadRequest(format!(
                 "another artifact of the same type `{kind}` already exists"
-            )))
-        };
+            )));
+        }
+        // The server may have died between row and file: the runner sends the file again, so it is here now.
+        let file = app.blobs.artifacts.read(earlier.id).await.map_err(Error::internal)?;
+        if file.is_none() {
+            staged.keep(earlier.id).await.map_err(Error::internal)?;
+        }
+        return Ok(());
     }
+    let definition = job.definition_id;
+    let definition = app.store.read(move |tx| ops::definitions::get(tx, definition)).await?;
+    let access = definition.and_then(|definition| definition.artifacts.as_ref()?.access.clone());
     let new = NewArtifact {
         project_id: job.project_id,
         job_id: job.id,
@@ -93,7 +101,8 @@ pub async fn record(app: &App, job: &Job, upload: Upload, description: Descripti
         size: i64::try_from(staged.size).map_err(Error::internal)?,
         sha256,
         blob_key: String::new(),
-        access: None,
+        // Reports are read by later jobs and by people who see the job; only the archive can be kept from them.
+        access: access.filter(|_| kind == "archive"),
         expire_at: expire_at(description.expire_in.as_deref(), now)?,
         created_at: now,
         kind,
@@ -195,10 +204,12 @@ pub async fn download(app: &App, id: JobId, token: &str) -> Result<Artifact> {
                     return Err(Error::forbidden());
                 }
             }
-            let archive = ops::artifacts::get(tx, id, "archive")?;
-            archive
-                .filter(|archive| archive.file.expire_at.is_none_or(|end| now < end))
-                .ok_or(Error::NotFoundPlain)
+            let archive = ops::artifacts::get(tx, id, "archive")?.ok_or(Error::NotFoundPlain)?;
+            if is_available(tx, &archive, now)? {
+                Ok(archive)
+            } else {
+                Err(Error::NotFoundPlain)
+            }
         })
         .await
 }

@@ -7,6 +7,7 @@ pub mod manage;
 pub mod payload;
 pub mod registration;
 pub mod registry;
+pub mod release;
 pub mod report;
 pub mod request;
 pub mod standing;

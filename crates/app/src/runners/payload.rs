@@ -19,6 +19,7 @@ use store::{Tx, ops};
 
 use crate::App;
 use crate::error::{Error, Result};
+use crate::jobs::artifacts::is_available;
 use crate::jobs::token::{self, HandOut};
 use crate::pipelines::create;
 use crate::project_variables::{self, Owned};
@@ -243,13 +244,18 @@ fn gather(app: &App, tx: &mut dyn Tx, job: &Job) -> Result<Gathered> {
     )?;
     let needed = dependencies(job, &definition, ops::jobs::current(tx, pipeline.id)?);
     let ids: Vec<_> = needed.iter().map(|job| job.id).collect();
+    let mut archives = ops::artifacts::of_jobs(tx, &ids)?;
+    archives.retain(|file| file.file.kind == "archive");
+    for archive in &mut archives {
+        // Some are kept beyond their time.
+        if is_available(tx, archive, app.clock.now())? {
+            archive.file.expire_at = None;
+        }
+    }
     Ok(Gathered {
         manual: crate::jobs::given::get(&app.keys, tx, job.id)?,
         dotenv: crate::jobs::given::dotenv(&app.keys, tx, &ids)?,
-        archives: ops::artifacts::of_jobs(tx, &ids)?
-            .into_iter()
-            .filter(|file| file.file.kind == "archive")
-            .collect(),
+        archives,
         root_namespace: ancestors.last().copied().unwrap_or(namespace.id),
         trigger_short: trigger.map(|trigger| trigger.short),
         job: job.clone(),

@@ -50,6 +50,29 @@ macro_rules! columns {
     };
 }
 
+/// Whether a later pipeline of the same branch or tag as pipeline `p` ended well.
+macro_rules! newer_success {
+    () => {
+        "EXISTS (SELECT 1 FROM pipelines n WHERE n.project_id = p.project_id AND n.ref_name = p.ref_name AND n.is_tag = p.is_tag \
+            AND n.iid > p.iid AND n.status = 'success')"
+    };
+}
+/// Expired files, without those of the latest pipelines of projects that keep these.
+macro_rules! expired {
+    ($keeps:literal) => {
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM job_artifacts a JOIN projects r ON r.id = a.project_id JOIN jobs j ON j.id = a.job_id \
+             JOIN pipelines p ON p.id = j.pipeline_id WHERE a.expire_at IS NOT NULL AND a.expire_at < ?1 AND (NOT ",
+            $keeps,
+            " OR ",
+            newer_success!(),
+            ") ORDER BY a.expire_at LIMIT ?2"
+        )
+    };
+}
+
 statements! {
     SAVE = "INSERT INTO job_artifacts (project_id, job_id, kind, format, filename, size, sha256, blob_key, access, expire_at, created_at) \
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
@@ -61,7 +84,12 @@ statements! {
     OF_PIPELINE = concat!("SELECT ", columns!(), " FROM job_artifacts a JOIN jobs j ON j.id = a.job_id WHERE j.pipeline_id = ?1 ORDER BY a.id");
     OF_PROJECT = concat!("SELECT ", columns!(), " FROM job_artifacts a JOIN jobs j ON j.id = a.job_id WHERE j.project_id = ?1 AND a.id > ?2 \
         ORDER BY a.id LIMIT ?3");
-    EXPIRED = concat!("SELECT ", columns!(), " FROM job_artifacts a WHERE a.expire_at IS NOT NULL AND a.expire_at < ?1 ORDER BY a.expire_at LIMIT ?2");
+    EXPIRED = both(
+        concat!(expired!("COALESCE(json_extract(r.settings, '$.keep_latest_artifact'), 1)")),
+        concat!(expired!("COALESCE((CAST(r.settings AS json)->>'keep_latest_artifact')::boolean, true)")),
+    );
+    IS_LATEST = concat!("SELECT 1 FROM jobs j JOIN pipelines p ON p.id = j.pipeline_id WHERE j.id = ?1 AND NOT ", newer_success!());
+    EXPIRE_OF_PROJECT = "UPDATE job_artifacts SET expire_at = ?2 WHERE project_id = ?1 AND (expire_at IS NULL OR expire_at > ?2)";
     KEEP = "UPDATE job_artifacts SET expire_at = NULL WHERE job_id = ?1";
     DELETE = "DELETE FROM job_artifacts WHERE id = ANY(?1)";
 }
@@ -133,13 +161,32 @@ pub fn of_project(
     tx.all(&OF_PROJECT, params![project, after, limit], read)
 }
 
-/// Returns files that expired before `now`, the oldest first.
+/// Returns files that expired before `now`, the oldest first; without those of the latest pipelines of their branch or
+/// tag where the project keeps these.
 ///
 /// # Errors
 ///
 /// What the database said.
 pub fn expired(tx: &mut dyn Tx, now: Timestamp, limit: i64) -> Result<Vec<Artifact>, StoreError> {
     tx.all(&EXPIRED, params![now, limit], read)
+}
+
+/// Whether no later pipeline of the job's branch or tag ended well.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn is_of_latest(tx: &mut dyn Tx, job: JobId) -> Result<bool, StoreError> {
+    Ok(tx.optional(&IS_LATEST, params![job], column::<i64>)?.is_some())
+}
+
+/// Lets all files of a project expire; returns how many.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn expire_of_project(tx: &mut dyn Tx, project: ProjectId, now: Timestamp) -> Result<u64, StoreError> {
+    tx.execute(&EXPIRE_OF_PROJECT, params![project, now])
 }
 
 /// Keeps the files of a job for ever.

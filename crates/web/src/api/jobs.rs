@@ -30,7 +30,6 @@ pub(crate) fn routes() -> Router<App> {
         .route("/projects/{id}/jobs/{job_id}/retry", post(retry))
         .route("/projects/{id}/jobs/{job_id}/play", post(play))
         .route("/projects/{id}/jobs/{job_id}/erase", post(erase))
-        .route("/projects/{id}/jobs/{job_id}/artifacts", get(archive))
         .route("/projects/{id}/pipelines/{pipeline_id}/jobs", get(of_pipeline))
         .route("/projects/{id}/pipelines/{pipeline_id}/bridges", get(bridges))
         .route("/projects/{id}/pipelines/{pipeline_id}/trigger_jobs", get(bridges))
@@ -169,35 +168,8 @@ async fn trace(State(app): State<App>, call: Call<OrJobToken>) -> ApiResult<Resp
     Ok((headers, body.1).into_response())
 }
 
-async fn archive(State(app): State<App>, call: Call<OrJobToken>) -> ApiResult<Response> {
-    let id = job_id(&call)?;
-    let (artifact, reader) = read::archive(&app, call.caller.clone(), call.project()?, id).await?;
-    let plain: String = artifact
-        .file
-        .filename
-        .chars()
-        .map(|c| if is_plain(c) { c } else { '_' })
-        .collect();
-    let name = format!("attachment; filename=\"{plain}\"");
-    let (length, body) = bytes_of(reader);
-    let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static("application/zip")),
-        (header::CONTENT_LENGTH, HeaderValue::from(length)),
-        (
-            header::CONTENT_DISPOSITION,
-            HeaderValue::from_str(&name).map_err(Error::internal)?,
-        ),
-    ];
-    Ok((headers, body).into_response())
-}
-
-/// Whether a character of a file name may stand in a header between quotes.
-fn is_plain(c: char) -> bool {
-    c.is_ascii_graphic() && !matches!(c, '"' | '\\' | ';') || c == ' '
-}
-
 /// The length and the body of what a reader gives.
-fn bytes_of(reader: read::Reader) -> (u64, Body) {
+pub(super) fn bytes_of(reader: read::Reader) -> (u64, Body) {
     let range = reader.range();
     let length = range.end - range.start;
     let chunks = stream::unfold(reader, |mut reader| async move {
@@ -252,11 +224,11 @@ async fn after(app: &App, call: &Call, job: model::Job) -> app::Result<Job> {
     Ok(full(app, &shown))
 }
 
-fn job_id<P>(call: &Call<P>) -> app::Result<JobId> {
+pub(super) fn job_id<P>(call: &Call<P>) -> app::Result<JobId> {
     Ok(JobId(call.id("job_id")?))
 }
 
-fn full(app: &App, shown: &Shown) -> Job {
+pub(super) fn full(app: &App, shown: &Shown) -> Job {
     present::job::shown(&app.settings.external_url, shown, app.clock.now())
 }
 

@@ -1,6 +1,7 @@
 //! A job in the shape that runners read (runner-protocol.md 2.7). Nothing is decided here.
 
 use app::runners::payload::Payload;
+use app::runners::release;
 use app::runners::variables::JobVariable;
 use model::definition::{Image, JobInput, YamlVariable};
 use model::{FailureReason, JobDefinition, When};
@@ -115,6 +116,9 @@ fn steps(definition: &JobDefinition, timeout: i64) -> Vec<wire::Step> {
     let mut steps = Vec::new();
     if definition.run.is_none() {
         steps.push(step("script", script, "on_success", false));
+    }
+    if let Some(release) = &definition.release {
+        steps.push(step("release", vec![release::script(release)], "on_success", false));
     }
     if !definition.after_script.is_empty() {
         steps.push(step("after_script", definition.after_script.clone(), "always", true));

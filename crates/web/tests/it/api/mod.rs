@@ -1,5 +1,6 @@
 //! The REST API resource by resource, without a network: requests go straight into the router.
 
+mod artifacts;
 mod authentication;
 mod bad_input;
 mod groups;
@@ -71,7 +72,7 @@ impl Api {
         Answer {
             status: parts.status.as_u16(),
             headers: parts.headers,
-            text: String::from_utf8(bytes.to_vec()).unwrap(),
+            text: String::from_utf8_lossy(&bytes).into_owned(),
         }
     }
 
