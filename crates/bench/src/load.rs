@@ -35,7 +35,24 @@ impl Measured {
 }
 
 /// Sends `request` again and again from `clients` connections for `duration`; every answer must have `status`.
+///
+/// All clients share one thread of their own: more would only take turns with the server for the cores.
 pub(crate) async fn run(
+    address: &str,
+    request: Arc<[u8]>,
+    status: u16,
+    clients: usize,
+    duration: Duration,
+) -> anyhow::Result<Measured> {
+    let address = address.to_owned();
+    let load = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(run_here(&address, request, status, clients, duration))
+    };
+    tokio::task::spawn_blocking(load).await?
+}
+
+async fn run_here(
     address: &str,
     request: Arc<[u8]>,
     status: u16,
