@@ -78,6 +78,8 @@ pub struct Parts {
     pub remote_files: remote_files::RemoteFiles,
     /// Configurations that were compiled lately.
     pub configs: pipelines::config::ConfigCache,
+    /// Trigger tokens that were used lately.
+    pub known_tokens: triggers::KnownTokens,
     /// Where runners ask for jobs.
     pub desk: runners::Desk,
     /// Logs that are coming in.

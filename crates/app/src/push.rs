@@ -227,7 +227,7 @@ async fn create_pipeline(
         upstream: None,
         is_admin: access.caller.is_admin(),
     };
-    create::create(app, request, context).await
+    create::create(app, request, &context).await
 }
 
 fn given((key, value): &(String, String)) -> GivenVariable {

@@ -184,6 +184,7 @@ pub(crate) fn open_with(config: &Config, key: &[u8; 32], settings: app::Settings
         remote_files: RemoteFiles::new(outbound.clone()),
         outbound,
         configs: app::pipelines::config::ConfigCache::default(),
+        known_tokens: app::triggers::KnownTokens::default(),
         desk: app::runners::Desk::default(),
         logs: app::runners::Logs::default(),
         live: app::live::Live::default(),

@@ -15,7 +15,26 @@ pub struct Sql {
     source: Source,
     sqlite: OnceLock<String>,
     postgres: OnceLock<String>,
+    changes_settings: OnceLock<bool>,
 }
+
+/// Tables that change all the time and say nothing about who may do what: pipelines, jobs, runners, sessions.
+///
+/// Changes of all others, also of those that are not thought of here, count as changes of settings.
+const WORK: &[&str] = &[
+    "project_counters",
+    "job_definitions",
+    "explanations",
+    "pipelines",
+    "pipeline_given",
+    "jobs",
+    "job_variables",
+    "job_artifacts",
+    "runners",
+    "runner_managers",
+    "sessions",
+    "sign_in_failures",
+];
 
 #[derive(Debug)]
 enum Source {
@@ -61,6 +80,7 @@ impl Sql {
             source,
             sqlite: OnceLock::new(),
             postgres: OnceLock::new(),
+            changes_settings: OnceLock::new(),
         }
     }
 
@@ -73,6 +93,21 @@ impl Sql {
                 Source::Each { sqlite, .. } => sqlite,
                 Source::Built { sqlite, .. } => sqlite,
             })
+        })
+    }
+
+    /// Whether the statement, as SQLite runs it, writes to a table that is not in [`WORK`].
+    pub(crate) fn changes_settings(&self) -> bool {
+        *self.changes_settings.get_or_init(|| {
+            let mut words = self.for_sqlite().split_ascii_whitespace();
+            let table = match words.next() {
+                Some("SELECT" | "VALUES") => return false,
+                Some("UPDATE") => words.next(),
+                // INSERT INTO, DELETE FROM
+                Some("INSERT" | "DELETE") => words.nth(1),
+                _ => None,
+            };
+            table.is_none_or(|table| !WORK.contains(&table))
         })
     }
 
@@ -140,6 +175,24 @@ pub(crate) use statements;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_known_to_be_work_changes_settings() {
+        for (text, expected) in [
+            ("SELECT 1 FROM users", false),
+            ("INSERT INTO jobs (a) VALUES (?1)", false),
+            ("UPDATE pipelines SET a = 1", false),
+            ("DELETE FROM job_artifacts WHERE id = ?1", false),
+            ("INSERT INTO users (a) VALUES (?1) RETURNING id", true),
+            ("UPDATE trigger_tokens SET a = 1", true),
+            ("DELETE FROM project_members WHERE id = ?1", true),
+            ("INSERT OR IGNORE INTO jobs (a) VALUES (?1)", true),
+            ("WITH a AS (SELECT 1) UPDATE jobs SET b = 1", true),
+            ("UPDATE jobs_of_tomorrow SET a = 1", true),
+        ] {
+            assert_eq!(Sql::built("x", text.to_owned()).changes_settings(), expected, "{text}");
+        }
+    }
 
     #[test]
     fn each_database_gets_its_own_spelling() {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
@@ -123,6 +123,7 @@ struct Inner {
     turn: AtomicUsize,
     reads: mpsc::Sender<Message>,
     wakes: wake::Sender,
+    settings_version: Arc<AtomicU64>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     is_postgres: bool,
 }
@@ -155,8 +156,12 @@ impl Store {
             wakes: wakes.clone(),
         };
         let readers = options.readers.max(1);
+        let settings_version = Arc::new(AtomicU64::new(0));
         let (threads, is_postgres) = match &options.database {
-            Database::Sqlite(path) => (sqlite::start(path, options.durable, readers, ends)?, false),
+            Database::Sqlite(path) => (
+                sqlite::start(path, options.durable, readers, ends, Arc::clone(&settings_version))?,
+                false,
+            ),
             Database::Postgres(address) => (postgres::start(address, options.durable, readers, ends)?, true),
         };
         Ok(Store {
@@ -165,6 +170,7 @@ impl Store {
                 turn: AtomicUsize::new(0),
                 reads: read_sender,
                 wakes,
+                settings_version,
                 threads: Mutex::new(threads),
                 is_postgres,
             }),
@@ -256,6 +262,16 @@ impl Store {
     #[must_use]
     pub fn wakes(&self) -> broadcast::Receiver<Wake> {
         self.inner.wakes.subscribe()
+    }
+
+    /// Returns a number that changes with every answered write to anything but pipelines, jobs, runners and sessions.
+    ///
+    /// What was read after asking for it still holds while it is the same: projects, people, roles, tokens,
+    /// variables, protected refs. Writes of another process are noticed with the next write of this one. `None` on
+    /// PostgreSQL, where other servers may write.
+    #[must_use]
+    pub fn settings_version(&self) -> Option<u64> {
+        (!self.inner.is_postgres).then(|| self.inner.settings_version.load(Ordering::Acquire))
     }
 
     /// Whether this is PostgreSQL, and other servers may work on the same data.

@@ -32,7 +32,7 @@ pub struct ApiCall {
 /// 401, 403 or 404 as project and role say; otherwise what [`create::create`] says, always 400.
 pub async fn create_by_api(app: &App, caller: Caller, key: ProjectKey, call: ApiCall) -> Result<Created> {
     let (request, context) = request(app, caller, key, call).await?;
-    create::create(app, request, context).await
+    create::create(app, request, &context).await
 }
 
 /// Says what [`create_by_api`] would create.
@@ -46,7 +46,7 @@ pub async fn dry_run_by_api(app: &App, caller: Caller, key: ProjectKey, call: Ap
         settings: request.is_admin || request.role >= Ability::AdminProject.minimum_role(),
         given: true,
     };
-    dry_run::dry_run(app, request, context, reveal).await
+    dry_run::dry_run(app, request, &context, reveal).await
 }
 
 async fn request(app: &App, caller: Caller, key: ProjectKey, call: ApiCall) -> Result<(NewPipeline, Context)> {

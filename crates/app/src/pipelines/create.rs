@@ -100,9 +100,9 @@ pub enum Outcome {
 ///
 /// [`Error::PipelineNotCreated`] with GitLab's text when a check fails; `kept` says whether a failed
 /// pipeline was stored. Nothing else is stored then.
-pub async fn create(app: &App, request: NewPipeline, context: Context) -> Result<Created> {
+pub async fn create(app: &App, request: NewPipeline, context: &Context) -> Result<Created> {
     let request = Arc::new(request);
-    match prepare(app, &request, &context).await? {
+    match prepare(app, &request, context).await? {
         Ok(prepared) => persist::store(app, request, prepared).await,
         Err(failure) => Err(refuse(app, request, failure).await?),
     }

@@ -29,12 +29,12 @@ pub struct DryRun {
 /// # Errors
 ///
 /// The same as those of the call itself, with the same status.
-pub(crate) async fn dry_run(app: &App, request: NewPipeline, context: Context, reveal: Reveal) -> Result<DryRun> {
+pub(crate) async fn dry_run(app: &App, request: NewPipeline, context: &Context, reveal: Reveal) -> Result<DryRun> {
     let Prepared {
         place,
         outcome,
         warnings,
-    } = match create::prepare(app, &request, &context).await? {
+    } = match create::prepare(app, &request, context).await? {
         Ok(prepared) => prepared,
         Err(failure) => return Err(failure.into_error(&request)),
     };

@@ -3,8 +3,10 @@
 //! The order of decisions is rest-api.md 1.3. The token alone decides who calls; a caller without a
 //! valid one learns nothing, not even whether the project exists.
 
+use std::sync::Arc;
+
 use model::definition::GivenVariable;
-use model::{AccessLevel, Job, Project, Sha, Source, TriggerToken, User, VariableKind};
+use model::{AccessLevel, Job, Project, Sha, Source, Timestamp, TriggerToken, User, VariableKind};
 use serde_json::Value as Json;
 use store::{Tx, ops};
 
@@ -12,9 +14,10 @@ use crate::error::{Error, Result};
 use crate::lookup::{self, ProjectKey};
 use crate::pipelines::Created;
 use crate::pipelines::compiled::Reveal;
-use crate::pipelines::create::{self, Context};
+use crate::pipelines::create;
 use crate::pipelines::dry_run::{self, DryRun};
 use crate::pipelines::request::{NewPipeline, Skip, Upstream};
+use crate::triggers::known::Known;
 use crate::{App, keys};
 
 /// Name of the variable that holds the call itself.
@@ -44,8 +47,8 @@ pub struct TriggerCall {
 /// 404 for an unknown project or token or one that do not belong together, 401 for the token of a
 /// job that does not run, otherwise what [`create::create`] says.
 pub async fn run(app: &App, call: TriggerCall) -> Result<Created> {
-    let (request, context) = checked(app, call).await?;
-    create::create(app, request, context).await
+    let (request, known) = checked(app, call).await?;
+    create::create(app, request, &known.context).await
 }
 
 /// Says what [`run`] would start; stores nothing, not even that the token was used.
@@ -56,24 +59,48 @@ pub async fn run(app: &App, call: TriggerCall) -> Result<Created> {
 ///
 /// The same.
 pub async fn dry_run(app: &App, call: TriggerCall) -> Result<DryRun> {
-    let (request, context) = checked(app, call).await?;
-    dry_run::dry_run(app, request, context, Reveal::CALLER).await
+    let (request, known) = checked(app, call).await?;
+    dry_run::dry_run(app, request, &known.context, Reveal::CALLER).await
 }
 
-async fn checked(app: &App, call: TriggerCall) -> Result<(NewPipeline, Context)> {
+async fn checked(app: &App, call: TriggerCall) -> Result<(NewPipeline, Arc<Known>)> {
     let key = call.project.clone().ok_or(Error::NotFoundPlain)?;
-    let token = Token::parse(app, &call.token);
+    let known = known(app, key, Token::parse(app, &call.token)).await?;
+    Ok((request(call, &known.holder, &known.project), known))
+}
+
+/// Finds out what a token stands for, or remembers it.
+async fn known(app: &App, key: ProjectKey, token: Token) -> Result<Arc<Known>> {
+    let now = app.clock.now();
+    // Asked before reading: a change in between makes what is read old at once.
+    let remembered = match (&token, app.store.settings_version()) {
+        (Token::Trigger(digest), Some(version)) => Some((*digest, key.clone(), version)),
+        _ => None,
+    };
+    if let Some((digest, key, version)) = &remembered
+        && let Some(known) = app.known_tokens.get(digest, key, *version, now)
+    {
+        return Ok(known);
+    }
     let app_in_read = app.clone();
-    let (holder, project, context) = app
+    let known = app
         .store
         .read(move |tx| {
             let project = lookup::find(tx, &key)?.ok_or(Error::NotFoundPlain)?;
             let holder = holder(&app_in_read, tx, &token, &project)?;
             let context = create::context(tx, &project)?;
-            Ok::<_, Error>((holder, project, context))
+            Ok::<_, Error>(Known {
+                holder,
+                project,
+                context,
+            })
         })
         .await?;
-    Ok((request(call, holder, project), context))
+    let known = Arc::new(known);
+    if let Some((digest, key, version)) = remembered {
+        app.known_tokens.insert(digest, key, version, now, &known);
+    }
+    Ok(known)
 }
 
 /// A token as far as it can be told without the database.
@@ -101,6 +128,7 @@ impl Token {
 }
 
 /// Whoever holds the token, and what it borrows.
+#[derive(Debug)]
 pub(crate) struct Holder {
     /// As whom.
     pub(crate) user: User,
@@ -110,7 +138,18 @@ pub(crate) struct Holder {
     pub(crate) via: Via,
 }
 
+impl Holder {
+    /// Whether the token's time is over.
+    pub(crate) fn has_expired(&self, now: Timestamp) -> bool {
+        match &self.via {
+            Via::Trigger(token) => token.expires_at.is_some_and(|expiry| expiry <= now),
+            Via::Job(_) => false,
+        }
+    }
+}
+
 /// The token itself.
+#[derive(Debug)]
 pub(crate) enum Via {
     Trigger(TriggerToken),
     Job(Box<Job>),
@@ -157,15 +196,15 @@ pub(crate) fn holder(app: &App, tx: &mut dyn Tx, token: &Token, project: &Projec
     }
 }
 
-fn request(call: TriggerCall, holder: Holder, project: Project) -> NewPipeline {
+fn request(call: TriggerCall, holder: &Holder, project: &Project) -> NewPipeline {
     let variable = |key: String, value: String, kind: VariableKind| GivenVariable {
         key,
         value,
         kind,
         raw: false,
     };
-    let (source, trigger, upstream) = match holder.via {
-        Via::Trigger(token) => (Source::Trigger, Some((token.id, token.short)), None),
+    let (source, trigger, upstream) = match &holder.via {
+        Via::Trigger(token) => (Source::Trigger, Some((token.id, token.short.clone())), None),
         Via::Job(job) => {
             let upstream = Upstream {
                 project: job.project_id,
@@ -179,8 +218,8 @@ fn request(call: TriggerCall, holder: Holder, project: Project) -> NewPipeline {
     NewPipeline {
         // A trigger token borrows all that its owner may do; a job never acts as an administrator.
         is_admin: holder.user.is_admin && trigger.is_some(),
-        project,
-        user: holder.user,
+        project: project.clone(),
+        user: holder.user.clone(),
         role: holder.role,
         ref_text: call.ref_text,
         sha: None,

@@ -75,6 +75,7 @@ impl Place {
             remote_files: app::remote_files::RemoteFiles::new(outbound.clone()),
             outbound,
             configs: app::pipelines::config::ConfigCache::default(),
+            known_tokens: app::triggers::KnownTokens::default(),
             desk: Desk::default(),
             logs: Logs::default(),
             live: app::live::Live::default(),

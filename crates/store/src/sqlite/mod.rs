@@ -5,6 +5,7 @@ mod tx;
 mod writer;
 
 use std::path::Path;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -35,7 +36,13 @@ const READER_CACHE_KIB: i64 = 2 * 1024;
 const CHECKPOINT_PAGES: i64 = 4000;
 
 /// Opens the file, migrates it and starts the threads.
-pub(crate) fn start(path: &Path, durable: bool, readers: usize, ends: Ends) -> Result<Vec<JoinHandle<()>>, StoreError> {
+pub(crate) fn start(
+    path: &Path,
+    durable: bool,
+    readers: usize,
+    ends: Ends,
+    settings_version: Arc<AtomicU64>,
+) -> Result<Vec<JoinHandle<()>>, StoreError> {
     let failed = |error: rusqlite::Error| StoreError::Open {
         database: path.display().to_string(),
         message: error.to_string(),
@@ -57,7 +64,9 @@ pub(crate) fn start(path: &Path, durable: bool, readers: usize, ends: Ends) -> R
         .into_iter()
         .next()
         .expect("the store makes at least one queue for writes");
-    let writing = spawn("db-write", path, move || writer::run(writer, writes, &wakes, reading))?;
+    let writing = spawn("db-write", path, move || {
+        writer::run(writer, writes, &wakes, reading, &settings_version);
+    })?;
     Ok(vec![writing])
 }
 

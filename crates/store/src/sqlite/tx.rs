@@ -14,6 +14,8 @@ use crate::wake::Wake;
 pub(crate) struct SqliteTx<'a> {
     connection: &'a Connection,
     wakes: &'a mut Vec<Wake>,
+    /// Whether a statement changed more than pipelines and jobs ([`Sql::changes_settings`]).
+    pub(crate) settings_changed: bool,
     /// The first error. As on PostgreSQL it fails the operation, also when that went on.
     pub(crate) failed: Option<StoreError>,
 }
@@ -23,6 +25,7 @@ impl<'a> SqliteTx<'a> {
         SqliteTx {
             connection,
             wakes,
+            settings_changed: false,
             failed: None,
         }
     }
@@ -43,9 +46,12 @@ impl<'a> SqliteTx<'a> {
 }
 
 impl SqliteTx<'_> {
-    fn noted<T>(&mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
-        if let Err(error) = &result {
-            self.failed.get_or_insert_with(|| error.clone());
+    fn noted<T>(&mut self, sql: &Sql, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        match &result {
+            Ok(_) => self.settings_changed |= sql.changes_settings(),
+            Err(error) => {
+                self.failed.get_or_insert_with(|| error.clone());
+            }
         }
         result
     }
@@ -60,14 +66,17 @@ impl Tx for SqliteTx<'_> {
         let result = self
             .prepare(sql, params.len())
             .and_then(|mut statement| execute(&mut statement, sql, params));
-        self.noted(result)
+        if let Ok(0) = result {
+            return result;
+        }
+        self.noted(sql, result)
     }
 
     fn query(&mut self, sql: &Sql, params: &[Param<'_>], each: &mut EachRow<'_>) -> Result<(), StoreError> {
         let result = self
             .prepare(sql, params.len())
             .and_then(|mut statement| run(&mut statement, sql, params, each));
-        self.noted(result)
+        self.noted(sql, result)
     }
 
     fn query_rows(
@@ -81,7 +90,7 @@ impl Tx for SqliteTx<'_> {
             rows.chunks(width)
                 .try_for_each(|row| run(&mut statement, sql, row, each))
         });
-        self.noted(result)
+        self.noted(sql, result)
     }
 
     fn insert(&mut self, sql: &Sql, params: &[Param<'_>]) -> Result<i64, StoreError> {
@@ -98,7 +107,7 @@ impl Tx for SqliteTx<'_> {
             };
             rows.chunks(width).map(insert).collect()
         });
-        self.noted(result)
+        self.noted(sql, result)
     }
 
     fn notify(&mut self, wake: Wake) {

@@ -1,5 +1,6 @@
 //! The writer thread: takes what waits, runs it in one transaction, commits once, answers all.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
@@ -23,12 +24,20 @@ pub(crate) fn run(
     mut writes: mpsc::Receiver<Message>,
     sender: &wake::Sender,
     readers: Vec<JoinHandle<()>>,
+    settings_version: &AtomicU64,
 ) {
     let mut group = Vec::with_capacity(GROUP);
     let mut wakes = Vec::new();
+    let mut seen = None;
     while take_group(&mut writes, GROUP, &mut group).is_some() {
         wakes.clear();
-        let result = commit_group(&connection, &mut group, &mut wakes);
+        let mut settings_changed = false;
+        let result = commit_group(&connection, &mut group, &mut wakes, &mut settings_changed);
+        // Counted after the commit and before the answers: who sees the old number may see new data, never the
+        // new number with old data.
+        if settings_changed | others_wrote(&connection, &mut seen) {
+            settings_version.fetch_add(1, Ordering::AcqRel);
+        }
         if result.is_ok() {
             wake::send(sender, &mut wakes);
         }
@@ -50,18 +59,29 @@ fn commit_group(
     connection: &Connection,
     group: &mut [Box<dyn Operation>],
     wakes: &mut Vec<Wake>,
+    settings_changed: &mut bool,
 ) -> Result<(), StoreError> {
     let all_kept = transaction(connection, wakes, |wakes| {
         Ok(group
             .iter_mut()
-            .all(|operation| run_one(connection, &mut **operation, wakes) == Outcome::Keep))
+            .all(|operation| run_one(connection, &mut **operation, wakes, settings_changed) == Outcome::Keep))
     })?;
     if !all_kept && group.len() > 1 {
         transaction(connection, wakes, |wakes| {
-            run_apart(connection, group, wakes).map(|()| true)
+            run_apart(connection, group, wakes, settings_changed).map(|()| true)
         })?;
     }
     Ok(())
+}
+
+/// Whether another process (`tripline admin`) has written since `seen` was noted.
+fn others_wrote(connection: &Connection, seen: &mut Option<i64>) -> bool {
+    let version = connection
+        .prepare_cached("PRAGMA data_version")
+        .and_then(|mut statement| statement.query_row([], |row| row.get(0)));
+    // Who cannot tell must assume that they did.
+    let Ok(version) = version else { return true };
+    seen.replace(version) != Some(version)
 }
 
 /// Begins a transaction and commits it when `run` says `true`, otherwise rolls it back.
@@ -93,11 +113,12 @@ fn run_apart(
     connection: &Connection,
     group: &mut [Box<dyn Operation>],
     wakes: &mut Vec<Wake>,
+    settings_changed: &mut bool,
 ) -> Result<(), StoreError> {
     for operation in group {
         let woken = wakes.len();
         control(connection, "SAVEPOINT operation")?;
-        match run_one(connection, &mut **operation, wakes) {
+        match run_one(connection, &mut **operation, wakes, settings_changed) {
             Outcome::Keep => {}
             Outcome::Undo if connection.is_autocommit() => {
                 return Err(StoreError::Database {
@@ -115,9 +136,16 @@ fn run_apart(
     Ok(())
 }
 
-fn run_one(connection: &Connection, operation: &mut dyn Operation, wakes: &mut Vec<Wake>) -> Outcome {
+fn run_one(
+    connection: &Connection,
+    operation: &mut dyn Operation,
+    wakes: &mut Vec<Wake>,
+    settings_changed: &mut bool,
+) -> Outcome {
     let mut tx = SqliteTx::new(connection, wakes);
     let outcome = operation.run(&mut tx);
+    // Also when it is rolled back: that costs somebody a look, no more.
+    *settings_changed |= tx.settings_changed;
     match tx.failed.take() {
         Some(error) if outcome == Outcome::Keep => {
             operation.refuse(error);

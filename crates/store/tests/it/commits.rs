@@ -118,6 +118,24 @@ on_both! {
         }
     }
 
+    fn the_version_of_settings_changes_with_settings_and_not_with_work(opened) {
+        let version = || opened.store.settings_version();
+        if opened.store.is_postgres() {
+            assert_eq!(version(), None, "other servers may write");
+            return;
+        }
+        static WORK: Sql = Sql::shared("work", "INSERT INTO job_definitions (digest, body) VALUES (?1, '{}')");
+        static NOTHING: Sql = Sql::shared("nothing", "UPDATE settings SET value = 'x' WHERE key = ?1");
+        opened.write(|tx| settings::set(tx, "x", "first"));
+        let first = version();
+        opened.write(|tx| tx.execute(&WORK, &[Param::Bytes(&[1])]));
+        opened.write(|tx| tx.execute(&NOTHING, &[Param::Text("absent")]));
+        opened.read(|tx| settings::get(tx, "x"));
+        assert_eq!(version(), first);
+        opened.write(|tx| settings::set(tx, "x", "second"));
+        assert_ne!(version(), first);
+    }
+
     fn wake_ups_come_after_the_commit_once_each_and_never_after_a_rollback(opened) {
         let mut wakes = opened.store.wakes();
         opened.write(|tx| {

@@ -52,6 +52,7 @@ impl Server {
             remote_files: app::remote_files::RemoteFiles::new(outbound.clone()),
             outbound,
             configs: app::pipelines::config::ConfigCache::default(),
+            known_tokens: app::triggers::KnownTokens::default(),
             desk: app::runners::Desk::default(),
             logs: app::runners::Logs::default(),
             live: app::live::Live::new(PACE),

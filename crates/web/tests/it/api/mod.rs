@@ -8,6 +8,7 @@ mod lint;
 mod live;
 mod members;
 mod projects;
+mod remembered;
 mod repository;
 mod runners;
 mod settings;
