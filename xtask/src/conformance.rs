@@ -26,6 +26,7 @@ const SUITES: &[Suite] = &[
         crate::conformance_processing::run(folder)
     }),
     ("real-world", crate::conformance_files::real_world),
+    ("real-world", crate::conformance_snapshots::run),
     ("templates", crate::conformance_files::templates),
 ];
 
@@ -33,9 +34,13 @@ const SUITES: &[Suite] = &[
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let (flags, folders): (Vec<&String>, Vec<&String>) = arguments.iter().partition(|word| word.starts_with("--"));
     let verbose = flags.iter().any(|flag| *flag == "--verbose");
-    let ([dir], true) = (&folders[..], flags.len() == usize::from(verbose)) else {
-        return Err("expected the folder with the suites, and maybe `--verbose`".to_owned());
+    let record = flags.iter().any(|flag| *flag == "--record");
+    let ([dir], true) = (&folders[..], flags.len() == usize::from(verbose) + usize::from(record)) else {
+        return Err("expected the folder with the suites, and maybe `--verbose` or `--record`".to_owned());
     };
+    if record {
+        return crate::conformance_snapshots::record(&Path::new(dir).join("real-world"));
+    }
     let mut total = Tally::default();
     for (folder, suite) in SUITES {
         let path = Path::new(dir).join(folder);

@@ -10,7 +10,7 @@ use crate::conformance::Tally;
 use crate::conformance_oracle::real_world::{Repository, read};
 
 /// What stands for a file that is not at hand.
-const STUB: &str = ".stub-of-a-missing-file: {script: x}\n";
+pub(crate) const STUB: &str = ".stub-of-a-missing-file: {script: x}\n";
 
 /// Files that need something that is not at hand, and what.
 const EXCEPTIONS: &[(&str, &str)] = &[];
@@ -179,7 +179,7 @@ fn first(loaded: &Loaded) -> &str {
         .map_or("", |diagnostic| diagnostic.message.as_str())
 }
 
-fn names(folder: &Path) -> Result<Vec<String>> {
+pub(crate) fn names(folder: &Path) -> Result<Vec<String>> {
     let entries = std::fs::read_dir(folder).map_err(|error| format!("cannot read `{}`: {error}", folder.display()))?;
     let mut names: Vec<String> = entries
         .flatten()

@@ -8,6 +8,8 @@ use std::process::ExitCode;
 
 mod ci;
 #[cfg(feature = "conformance")]
+mod compare_ci_local;
+#[cfg(feature = "conformance")]
 mod conformance;
 #[cfg(feature = "conformance")]
 mod conformance_composite;
@@ -17,7 +19,11 @@ mod conformance_files;
 mod conformance_oracle;
 #[cfg(feature = "conformance")]
 mod conformance_processing;
+#[cfg(feature = "conformance")]
+mod conformance_snapshots;
 mod fuzz;
+#[cfg(feature = "conformance")]
+mod job_list;
 mod process;
 mod services;
 mod test;
@@ -62,8 +68,13 @@ const CHORES: &[Chore] = &[
     ),
     (
         "conformance",
-        "recorded behavior of GitLab against ours: `conformance DIR [--verbose]`",
+        "recorded behavior of GitLab against ours: `conformance DIR [--verbose | --record]`",
         run_conformance,
+    ),
+    (
+        "compare-ci-local",
+        "the jobs that `gitlab-ci-local` finds against ours: `compare-ci-local DIR`",
+        compare_ci_local,
     ),
 ];
 
@@ -90,7 +101,7 @@ fn main() -> ExitCode {
 fn print_usage() {
     eprintln!("usage: cargo xtask CHORE [ARGUMENTS]\n");
     for (name, about, _) in CHORES {
-        eprintln!("  {name:<12} {about}");
+        eprintln!("  {name:<16} {about}");
     }
 }
 
@@ -107,9 +118,24 @@ fn run_conformance(arguments: &[String]) -> Result<()> {
     conformance::run(arguments)
 }
 
-/// Starts this program again with what the suites need compiled in.
+#[cfg(feature = "conformance")]
+fn compare_ci_local(arguments: &[String]) -> Result<()> {
+    compare_ci_local::run(arguments)
+}
+
 #[cfg(not(feature = "conformance"))]
 fn run_conformance(arguments: &[String]) -> Result<()> {
+    with_the_compiler("conformance", arguments)
+}
+
+#[cfg(not(feature = "conformance"))]
+fn compare_ci_local(arguments: &[String]) -> Result<()> {
+    with_the_compiler("compare-ci-local", arguments)
+}
+
+/// Starts this program again with what such chores need compiled in.
+#[cfg(not(feature = "conformance"))]
+fn with_the_compiler(chore: &str, arguments: &[String]) -> Result<()> {
     process::cargo([
         "run",
         "--quiet",
@@ -118,7 +144,7 @@ fn run_conformance(arguments: &[String]) -> Result<()> {
         "--features",
         "conformance",
         "--",
-        "conformance",
+        chore,
     ])
     .args(arguments)
     .run()

@@ -135,7 +135,7 @@ fn answer(demand: &Demand, repository: Repository<'_>) -> Answer {
 }
 
 /// All files below a folder, sorted.
-fn paths(root: &Path) -> Vec<String> {
+pub(crate) fn paths(root: &Path) -> Vec<String> {
     fn collect(folder: &Path, root: &Path, into: &mut Vec<String>) {
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
             let path = entry.path();

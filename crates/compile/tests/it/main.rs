@@ -11,6 +11,7 @@ mod inputs;
 mod jobs;
 mod planning;
 mod properties;
+mod recorded;
 mod regexes;
 mod robustness;
 mod support;

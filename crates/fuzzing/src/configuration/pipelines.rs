@@ -1,17 +1,18 @@
 //! What holds for every pipeline of a configuration.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use compile::explain::Explained;
 use compile::explain::Verdict as Part;
 use compile::{Config, Explanation, Plan, PlanRequest, PlanResult, Variable, VariableOrigin};
+use model::job::Need;
 use model::{GitRef, Source};
 
 use super::World;
 
 /// Plans a pipeline of each kind.
 ///
-/// Holds: jobs stand in the order of their stages and have different names; a need that is not optional is there; a
+/// Holds: jobs stand in the order of their stages and have different names; a job's own need that is not optional is there; a
 /// plan has a job; the explanation has every job of the file, and takes the same ones; planning twice gives the same.
 pub(super) fn check(world: &World, config: &Config) {
     let kinds = [
@@ -83,7 +84,17 @@ fn check_plan(plan: &Plan, config: &Config) {
             "another stage of `{name}`"
         );
     }
-    for job in &plan.jobs {
+    // What a rule needs may be absent: GitLab looks only at what the job itself needs.
+    let own: HashMap<String, Option<Vec<Need>>> = config
+        .summaries()
+        .into_iter()
+        .map(|job| (job.definition.name.clone(), job.needs))
+        .collect();
+    for job in plan
+        .jobs
+        .iter()
+        .filter(|job| own.get(&job.definition.name) == Some(&job.needs))
+    {
         for need in job.needs.iter().flatten() {
             let found = names.contains(need.name.as_str());
             assert!(found || need.optional, "`{}` is needed, but not there", need.name);
