@@ -49,6 +49,10 @@ pub fn lost(job: &Job, now: Timestamp, runner_online: impl FnOnce() -> bool) -> 
     let silent = now.since(job.updated_at);
     let running = now.since(job.started_at.unwrap_or(job.updated_at));
     let stuck = Some(Lost::Drop(FailureReason::StuckOrTimeoutFailure));
+    if job.is_bridge {
+        // No runner has it: it waits for its downstream pipeline, however long that takes.
+        return stuck.filter(|_| job.status == Status::Pending && waited > PENDING);
+    }
     match job.status {
         Status::Pending if job.runner_id.is_some() => (silent > UNACKNOWLEDGED).then_some(Lost::Release),
         Status::Pending if waited > PENDING => stuck,

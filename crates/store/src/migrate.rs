@@ -25,6 +25,7 @@ pub(crate) static MIGRATIONS: &[Migration] = &[
     migration!(2, "0002"),
     migration!(3, "0003"),
     migration!(4, "0004"),
+    migration!(5, "0005"),
 ];
 
 /// The table of applied migrations; the same text serves both databases.

@@ -7,7 +7,6 @@ use model::{
 };
 use schedule::auto_cancel::{Candidate, OnNewer, is_outdated, on_job_failure, on_new_commit};
 use schedule::auto_retry::{allowed_exit_code, auto_retry, stored_exit_code};
-use schedule::bridge::{Follow, Strategy, follow};
 use schedule::duration::covered_seconds;
 use schedule::resource::{Upcoming, choose};
 use schedule::timeout::effective_seconds;
@@ -297,49 +296,6 @@ fn a_free_resource_goes_to_a_job_by_the_mode_of_its_group() {
             )
         });
         assert_eq!(found, expected, "{mode}");
-    }
-}
-
-#[test]
-fn a_bridge_follows_its_downstream_by_its_strategy() {
-    use Status as S;
-    let (succeed, fail, cancel) = (JobEvent::Succeed, JobEvent::Drop, JobEvent::Cancel { graceful: false });
-    for (downstream, none, depend, mirror) in [
-        (S::Running, Follow::Event(succeed), Follow::Stay, Follow::Stay),
-        (
-            S::Success,
-            Follow::Event(succeed),
-            Follow::Event(succeed),
-            Follow::Event(succeed),
-        ),
-        (
-            S::Failed,
-            Follow::Event(succeed),
-            Follow::Event(fail),
-            Follow::Event(fail),
-        ),
-        (
-            S::Canceled,
-            Follow::Event(succeed),
-            Follow::Event(cancel),
-            Follow::Event(cancel),
-        ),
-        (
-            S::Skipped,
-            Follow::Event(succeed),
-            Follow::Event(fail),
-            Follow::Mirror(S::Skipped),
-        ),
-        (
-            S::Manual,
-            Follow::Event(succeed),
-            Follow::Stay,
-            Follow::Mirror(S::Manual),
-        ),
-        (S::Pending, Follow::Event(succeed), Follow::Stay, Follow::Stay),
-    ] {
-        let found = [None, Some("depend"), Some("mirror")].map(|word| follow(Strategy::from_word(word), downstream));
-        assert_eq!(found, [none, depend, mirror], "{downstream}");
     }
 }
 

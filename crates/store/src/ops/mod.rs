@@ -13,9 +13,11 @@ macro_rules! unfinished {
 
 pub mod access_tokens;
 pub mod artifacts;
+pub mod bridges;
 pub mod definitions;
 pub mod explanations;
 mod filter;
+pub mod job_token_scope;
 pub mod job_variables;
 pub mod jobs;
 pub mod members;
@@ -45,8 +47,10 @@ pub fn statements() -> Vec<&'static Sql> {
     [
         access_tokens::STATEMENTS,
         artifacts::STATEMENTS,
+        bridges::STATEMENTS,
         definitions::STATEMENTS,
         explanations::STATEMENTS,
+        job_token_scope::STATEMENTS,
         job_variables::STATEMENTS,
         jobs::STATEMENTS,
         jobs::RESOURCE_GROUP_STATEMENTS,

@@ -158,7 +158,7 @@ pub fn delete(tx: &mut dyn Tx, id: NamespaceId) -> Result<bool, StoreError> {
     Ok(tx.execute(&DELETE, params![id])? > 0)
 }
 
-fn read(row: &Row<'_>) -> Result<Namespace, StoreError> {
+pub(crate) fn read(row: &Row<'_>) -> Result<Namespace, StoreError> {
     Ok(Namespace {
         id: row.read()?,
         parent_id: row.read()?,

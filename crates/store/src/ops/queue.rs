@@ -94,7 +94,7 @@ statements! {
         concat!(waiting!(), assigned!(), " ORDER BY jobs.id LIMIT ?2"),
         concat!(waiting!(), assigned!(), " ORDER BY jobs.id LIMIT ?2 FOR UPDATE SKIP LOCKED"),
     );
-    EXECUTING = "SELECT project_id, COUNT(*) FROM jobs WHERE status IN ('running', 'canceling') GROUP BY project_id";
+    EXECUTING = "SELECT project_id, COUNT(*) FROM jobs WHERE status IN ('running', 'canceling') AND NOT is_bridge GROUP BY project_id";
     PROJECTS = "SELECT id, archived, settings FROM projects WHERE id = ANY(?1)";
     CLAIM = concat!("UPDATE jobs SET status = CASE WHEN ?4 THEN 'running' ELSE status END, runner_id = ?2, runner_manager_id = ?3, \
         acknowledged = ?4, claim = claim + 1, timeout_seconds = ?5, updated_at = ?6, started_at = CASE WHEN ?4 THEN ?6 ELSE started_at END \
@@ -103,17 +103,16 @@ statements! {
         WHERE id = ?1 AND claim = ?2 AND status = 'pending' AND runner_id IS NOT NULL";
     WAITING_FOR_RESOURCE = concat!("SELECT DISTINCT project_id, resource_group FROM jobs \
         WHERE resource_group IS NOT NULL AND status = 'waiting_for_resource' AND ", unfinished!(), " ORDER BY project_id, resource_group LIMIT ?1");
-    PENDING_BRIDGES = "SELECT id, pipeline_id FROM jobs WHERE status = 'pending' AND is_bridge ORDER BY id LIMIT ?1";
-    SILENT = concat!("SELECT ", job_columns!(), " FROM jobs WHERE status IN ('running', 'canceling') AND updated_at < ?1 ORDER BY updated_at LIMIT ?2");
-    OVERDUE = concat!("SELECT ", job_columns!(), " FROM jobs WHERE status IN ('running', 'canceling') \
+    SILENT = concat!("SELECT ", job_columns!(), " FROM jobs WHERE status IN ('running', 'canceling') AND NOT is_bridge AND updated_at < ?1 ORDER BY updated_at LIMIT ?2");
+    OVERDUE = concat!("SELECT ", job_columns!(), " FROM jobs WHERE status IN ('running', 'canceling') AND NOT is_bridge \
         AND started_at + timeout_seconds * 1000000 < ?1 ORDER BY started_at LIMIT ?2");
     PENDING_SINCE = concat!("SELECT ", job_columns!(), " FROM jobs WHERE status = 'pending' AND runner_id IS NULL AND queued_at < ?1 ORDER BY id LIMIT ?2");
     UNACKNOWLEDGED = concat!("SELECT ", job_columns!(), " FROM jobs WHERE status = 'pending' AND runner_id IS NOT NULL AND updated_at < ?1 ORDER BY id LIMIT ?2");
     DUE = concat!("SELECT ", job_columns!(), " FROM jobs WHERE status = 'scheduled' AND scheduled_at <= ?1 ORDER BY scheduled_at LIMIT ?2");
     NEXT_DUE = "SELECT MIN(scheduled_at) FROM jobs WHERE status = 'scheduled'";
-    EXECUTING_OF_RUNNER = concat!("SELECT ", job_columns!(), " FROM jobs WHERE status IN ('running', 'canceling') AND runner_id = ?1 ORDER BY id");
+    EXECUTING_OF_RUNNER = concat!("SELECT ", job_columns!(), " FROM jobs WHERE status IN ('running', 'canceling') AND NOT is_bridge AND runner_id = ?1 ORDER BY id");
     COUNT_BY_STATUS = "SELECT status, COUNT(*) FROM jobs WHERE status = 'pending' GROUP BY status \
-        UNION ALL SELECT status, COUNT(*) FROM jobs WHERE status IN ('running', 'canceling') GROUP BY status";
+        UNION ALL SELECT status, COUNT(*) FROM jobs WHERE status IN ('running', 'canceling') AND NOT is_bridge GROUP BY status";
 }
 
 /// Lists pending jobs that nobody has, by id, after `after`; locked until the commit on PostgreSQL.
@@ -224,15 +223,6 @@ pub fn waiting_for_resource(tx: &mut dyn Tx, limit: i64) -> Result<Vec<(ProjectI
     tx.all(&WAITING_FOR_RESOURCE, params![limit], |row| {
         Ok((row.read()?, row.read()?))
     })
-}
-
-/// Lists bridges that are to start their downstream pipelines.
-///
-/// # Errors
-///
-/// What the database said.
-pub fn pending_bridges(tx: &mut dyn Tx, limit: i64) -> Result<Vec<(JobId, PipelineId)>, StoreError> {
-    tx.all(&PENDING_BRIDGES, params![limit], |row| Ok((row.read()?, row.read()?)))
 }
 
 /// Lists jobs with a runner that gave no sign of life since `since`.

@@ -161,6 +161,7 @@ fn no_statement_reads_all_jobs_or_pipelines() {
             let partial = [
                 "jobs_pending",
                 "jobs_executing",
+                "jobs_bridges",
                 "jobs_scheduled",
                 "jobs_unfinished",
                 "jobs_resource",
