@@ -12,6 +12,7 @@ use store::Store;
 pub mod access;
 pub mod access_tokens;
 pub mod authenticate;
+pub mod bridges;
 pub mod caller;
 pub mod error;
 pub mod fetch;
@@ -82,6 +83,8 @@ pub struct Parts {
     pub known_tokens: triggers::KnownTokens,
     /// Where runners ask for jobs.
     pub desk: runners::Desk,
+    /// Bridges whose downstream pipelines are to be made.
+    pub bridges: bridges::Queue,
     /// Logs that are coming in.
     pub logs: runners::Logs,
     /// Who watches what.

@@ -47,10 +47,13 @@ pub enum FileKey {
         /// Whether only what everybody may read counts.
         public: bool,
     },
-    /// Text handed over by the caller (lint, child pipelines).
-    Given {
-        /// Name shown in messages.
-        name: String,
+    /// In the archive of a job of the parent pipeline. Only child pipelines have one: anything but a
+    /// file or [`Answer::Failed`] says that there is no parent.
+    Artifact {
+        /// Name of the job.
+        job: String,
+        /// Path in the archive, after variable expansion.
+        path: String,
     },
 }
 

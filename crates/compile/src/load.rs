@@ -133,7 +133,7 @@ impl Included {
         match &self.key {
             FileKey::Project { project, git_ref, .. } => project.is_none() && git_ref.is_none(),
             FileKey::Template { .. } => true,
-            FileKey::Remote { .. } | FileKey::Component { .. } | FileKey::Given { .. } => false,
+            FileKey::Remote { .. } | FileKey::Component { .. } | FileKey::Artifact { .. } => false,
         }
     }
 }

@@ -136,7 +136,7 @@ impl World {
         let (name, project, component) = match key {
             FileKey::Project { project, path, .. } => (path, project.clone(), None),
             FileKey::Remote { url, .. } => (url, None, None),
-            FileKey::Template { name } | FileKey::Given { name } => (name, None, None),
+            FileKey::Template { name } | FileKey::Artifact { path: name, .. } => (name, None, None),
             FileKey::Component { address, .. } => {
                 let component = Component {
                     name: "name".to_owned(),

@@ -91,6 +91,15 @@ pub fn retry_pipeline(jobs: &[JobState<'_>]) -> Rerun {
     rerun
 }
 
+/// What follows when a job that had ended goes on by itself: a bridge whose downstream was taken up again.
+#[must_use]
+pub fn resume(jobs: &[JobState<'_>], job: usize) -> Rerun {
+    Rerun {
+        clones: Vec::new(),
+        resets: skipped_after(jobs, job),
+    }
+}
+
 /// What playing a job does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Play {

@@ -119,6 +119,8 @@ impl Local {
                     Some(text) => text_of(text.to_owned()),
                     None => Answer::Missing,
                 },
+                // There is no parent pipeline here.
+                Demand::File(FileKey::Artifact { .. }) => Answer::Denied,
                 Demand::File(key @ FileKey::Remote { .. }) => self.fetched(key)?,
                 Demand::File(_) => Answer::Failed(
                     "only files of this folder, remote files and templates are read without a server".to_owned(),

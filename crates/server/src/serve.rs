@@ -56,6 +56,7 @@ pub(crate) struct Server {
     sweeping: tokio::task::JoinHandle<()>,
     handing_out: tokio::task::JoinHandle<()>,
     showing: tokio::task::JoinHandle<()>,
+    starting: tokio::task::JoinHandle<()>,
     runner: Option<runner::Handle>,
     telling: Option<tokio::task::JoinHandle<()>>,
 }
@@ -82,6 +83,7 @@ impl Server {
         let sweeping = tokio::spawn(app::jobs::sweep::run(app.clone(), stop.subscribe()));
         let handing_out = tokio::spawn(app::runners::desk::run(app.clone(), stop.subscribe()));
         let showing = tokio::spawn(app::live::run(app.clone(), stop.subscribe()));
+        let starting = tokio::spawn(app::bridges::run(app.clone(), stop.subscribe()));
         let runner = start_runner(&app, &config, address).await?;
         let telling = runner
             .as_ref()
@@ -95,6 +97,7 @@ impl Server {
             sweeping,
             handing_out,
             showing,
+            starting,
             runner,
             telling,
         })
@@ -121,6 +124,7 @@ impl Server {
             (self.showing, "showing what happens"),
             (self.serving, "serving"),
             (self.handing_out, "handing out jobs"),
+            (self.starting, "starting downstream pipelines"),
             (self.sweeping, "sweeping"),
         ] {
             if let Err(error) = task.await {
@@ -186,6 +190,7 @@ pub(crate) fn open_with(config: &Config, key: &[u8; 32], settings: app::Settings
         configs: app::pipelines::config::ConfigCache::default(),
         known_tokens: app::triggers::KnownTokens::default(),
         desk: app::runners::Desk::default(),
+        bridges: app::bridges::Queue::default(),
         logs: app::runners::Logs::default(),
         live: app::live::Live::default(),
     }))

@@ -7,8 +7,8 @@
 use std::collections::{BTreeSet, HashSet};
 
 use model::{
-    InvalidTransition, Job, JobEvent, JobId, Pipeline, PipelineId, RunnerManagerId, StageState, Status, Timestamp,
-    UserId,
+    InvalidTransition, Job, JobEvent, JobId, Pipeline, PipelineId, RunnerManagerId, Source, StageState, Status,
+    Timestamp, UserId,
 };
 use schedule::rerun::Rerun;
 use schedule::{Before, Change, JobState};
@@ -27,6 +27,8 @@ pub struct LockedPipeline {
     pub jobs: Vec<Job>,
     changed: HashSet<JobId>,
     cancel_rest: bool,
+    cancel_children: bool,
+    taken_up: bool,
 }
 
 /// What was stored, and what is to be done now that it is.
@@ -42,6 +44,10 @@ pub struct Settled {
     pub resource_groups: BTreeSet<String>,
     /// Bridges that are to start their downstream pipelines.
     pub bridges: Vec<JobId>,
+    /// Whether jobs were retried or played, so that a bridge that waits for this pipeline waits again.
+    pub taken_up: bool,
+    /// Child pipelines that were canceled with it.
+    pub children: Vec<Settled>,
 }
 
 impl LockedPipeline {
@@ -62,6 +68,8 @@ impl LockedPipeline {
             jobs,
             changed: HashSet::new(),
             cancel_rest: false,
+            cancel_children: false,
+            taken_up: false,
         }))
     }
 
@@ -108,6 +116,7 @@ impl LockedPipeline {
         user: Option<UserId>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        self.taken_up = true;
         let old: Vec<JobId> = rerun.clones.iter().map(|clone| self.jobs[clone.job].id).collect();
         let new: Vec<NewJob<'_>> = rerun
             .clones
@@ -135,9 +144,44 @@ impl LockedPipeline {
         Ok(())
     }
 
-    /// Once everything has settled, cancels what is left: a job failed and `on_job_failure` wants that.
+    /// Gives a bridge a status that its downstream pipeline leads to and no event of its own does.
+    ///
+    /// When it had ended before, the skipped jobs after it are decided anew.
+    ///
+    /// # Errors
+    ///
+    /// What the database said.
+    pub fn take_over(
+        &mut self,
+        tx: &mut dyn Tx,
+        index: usize,
+        status: Status,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        if self.jobs[index].status.is_completed() {
+            let resumed = schedule::rerun::resume(&self.states(), index);
+            self.rerun(tx, &resumed, self.jobs[index].user_id, now)?;
+        }
+        self.jobs[index].failure_reason = None;
+        self.jobs[index].finished_at = None;
+        self.enter(index, status, now);
+        Ok(())
+    }
+
+    /// Once everything has settled, cancels what is left and the child pipelines: a job failed and
+    /// `on_job_failure` wants that.
     pub const fn cancel_rest(&mut self) {
         self.cancel_rest = true;
+    }
+
+    /// Cancels every job that can be, and the child pipelines.
+    ///
+    /// # Errors
+    ///
+    /// What the database said.
+    pub fn cancel_tree(&mut self, tx: &mut dyn Tx, now: Timestamp) -> Result<(), StoreError> {
+        self.cancel_children = true;
+        self.cancel_all(tx, now)
     }
 
     /// Cancels every job that can be; running ones get time for their `after_script` where their runner can.
@@ -193,7 +237,7 @@ impl LockedPipeline {
         let before = self.pipeline.clone();
         self.advance(now);
         if self.cancel_rest {
-            self.cancel_all(tx, now)?;
+            self.cancel_tree(tx, now)?;
             self.advance(now);
         }
         ops::jobs::save_all(tx, self.jobs.iter().filter(|job| self.changed.contains(&job.id)))?;
@@ -202,8 +246,15 @@ impl LockedPipeline {
             self.pipeline.updated_at = now;
             ops::pipelines::save(tx, &self.pipeline)?;
         }
+        let children = if self.cancel_children {
+            cancel_children(tx, &self.pipeline, now)?
+        } else {
+            Vec::new()
+        };
         Ok(Settled {
             status_changed,
+            taken_up: self.taken_up,
+            children,
             resource_groups: self.resource_groups(),
             bridges: self.pending_bridges(),
             pipeline: self.pipeline,
@@ -265,6 +316,23 @@ impl LockedPipeline {
         let starts = |job: &&Job| job.is_bridge && job.status == Status::Pending;
         self.jobs.iter().filter(starts).map(|job| job.id).collect()
     }
+}
+
+/// Cancels the children of a pipeline in its own transaction, so that no crash leaves some behind.
+///
+/// A pipeline is locked before its children, which are younger: nobody locks in the other direction.
+fn cancel_children(tx: &mut dyn Tx, pipeline: &Pipeline, now: Timestamp) -> Result<Vec<Settled>, StoreError> {
+    let mut canceled = Vec::new();
+    for child in ops::pipelines::downstream(tx, pipeline.id)? {
+        if child.source != Source::ParentPipeline || child.status.is_completed() {
+            continue;
+        }
+        if let Some(mut locked) = LockedPipeline::lock(tx, child.id)? {
+            locked.cancel_tree(tx, now)?;
+            canceled.push(locked.settle(tx, now)?);
+        }
+    }
+    Ok(canceled)
 }
 
 /// Gives the stages the names their jobs know.

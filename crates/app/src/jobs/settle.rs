@@ -2,13 +2,13 @@
 
 use std::collections::VecDeque;
 
-use model::{FailureReason, JobEvent, JobId, PipelineId, ProjectId, Status};
+use model::{JobEvent, PipelineId, ProjectId};
 use store::Tx;
 
-use crate::App;
 use crate::error::{Error, Result};
 use crate::jobs::locked::{LockedPipeline, Settled};
-use crate::jobs::{finish, resources};
+use crate::jobs::resources;
+use crate::{App, bridges};
 
 /// Locks a pipeline, lets `fact` happen to it, decides and stores what follows; `None` when there is no such pipeline.
 ///
@@ -31,7 +31,7 @@ where
 }
 
 /// As [`change`], without what it sets off.
-async fn once<T, F>(app: &App, pipeline: PipelineId, mut fact: F) -> Result<Option<(T, Settled)>>
+pub(crate) async fn once<T, F>(app: &App, pipeline: PipelineId, mut fact: F) -> Result<Option<(T, Settled)>>
 where
     F: FnMut(&mut dyn Tx, &mut LockedPipeline) -> Result<T> + Send + 'static,
     T: Send + 'static,
@@ -50,6 +50,8 @@ where
 
 /// Does what a stored change sets off; returns the pipeline as it is afterwards.
 ///
+/// Bridges are only noted: whoever reported the fact does not wait until their pipelines are made.
+///
 /// # Errors
 ///
 /// Only what is wrong with the server.
@@ -62,8 +64,12 @@ pub async fn follow_up(app: &App, settled: Settled) -> Result<Settled> {
             open.extend(assign_resource(app, settled.pipeline.project_id, key.clone()).await?);
         }
         for bridge in &settled.bridges {
-            open.extend(start_bridge(app, settled.pipeline.id, *bridge).await?);
+            app.bridges.add(*bridge);
         }
+        if settled.status_changed || settled.taken_up {
+            open.extend(bridges::follow::after(app, &settled.pipeline, settled.taken_up).await?);
+        }
+        open.extend(settled.children.iter().cloned());
         if settled.pipeline.id == id {
             latest = settled;
         }
@@ -104,20 +110,4 @@ pub async fn assign_resource(app: &App, project: ProjectId, key: String) -> Resu
         Ok(())
     });
     Ok(assigned.await?.map(|((), settled)| settled))
-}
-
-/// Downstream pipelines are not made yet, so a bridge fails at once and says so.
-async fn start_bridge(app: &App, pipeline: PipelineId, bridge: JobId) -> Result<Option<Settled>> {
-    let now = app.clock.now();
-    let started = once(app, pipeline, move |tx, locked| {
-        let Some(index) = locked.find(bridge) else {
-            return Ok(());
-        };
-        if locked.jobs[index].status == Status::Pending {
-            let outcome = finish::Outcome::failed(FailureReason::DownstreamPipelineCreationFailed);
-            finish::finish(tx, locked, index, outcome, now)?;
-        }
-        Ok(())
-    });
-    Ok(started.await?.map(|((), settled)| settled))
 }

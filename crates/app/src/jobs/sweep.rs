@@ -13,11 +13,11 @@ use store::ops::runners::{RunnerFilter, Standing};
 use tokio::sync::watch;
 use tracing::{error, info};
 
-use crate::App;
 use crate::error::{Error, Result};
 use crate::jobs::finish::{Outcome, finish};
 use crate::jobs::{artifacts, settle};
 use crate::runners::suitable;
+use crate::{App, bridges};
 
 /// Time between two looks at delayed jobs: how late one may start.
 const DUE_EVERY: Duration = Duration::from_secs(1);
@@ -60,7 +60,7 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
 }
 
 /// Waits until told to stop; the sender's end means the same.
-async fn stopped(stop: &mut watch::Receiver<bool>) {
+pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
     // The value is not kept: its guard must not live across an await.
     let _ = stop.wait_for(|stop| *stop).await.is_ok();
 }
@@ -126,8 +126,11 @@ pub async fn sweep(app: &App) -> Result<()> {
             settle::follow_up(app, settled).await?;
         }
     }
-    for pipeline in found.bridges {
-        settle::look(app, pipeline).await?;
+    for bridge in found.bridges {
+        app.bridges.add(bridge);
+    }
+    for (bridge, pipeline) in found.behind {
+        bridges::follow::look(app, pipeline, bridge).await?;
     }
     Ok(())
 }
@@ -136,7 +139,10 @@ pub async fn sweep(app: &App) -> Result<()> {
 struct Suspects {
     jobs: Vec<Job>,
     waiting: Vec<(model::ProjectId, String)>,
-    bridges: Vec<model::PipelineId>,
+    /// Bridges whose downstream pipelines are still to be made.
+    bridges: Vec<model::JobId>,
+    /// Bridges that have not noticed the end of their downstream pipelines.
+    behind: Vec<(model::JobId, model::PipelineId)>,
 }
 
 fn suspects(tx: &mut dyn store::Tx, now: Timestamp) -> Result<Suspects> {
@@ -151,15 +157,11 @@ fn suspects(tx: &mut dyn store::Tx, now: Timestamp) -> Result<Suspects> {
     jobs.extend(ops::queue::due(tx, now - timeout::OVERDUE, BATCH)?);
     jobs.sort_unstable_by_key(|job| job.id);
     jobs.dedup_by_key(|job| job.id);
-    let mut bridges: Vec<_> = ops::queue::pending_bridges(tx, BATCH)?
-        .into_iter()
-        .map(|(_, id)| id)
-        .collect();
-    bridges.dedup();
     Ok(Suspects {
         jobs,
         waiting: ops::queue::waiting_for_resource(tx, BATCH)?,
-        bridges,
+        bridges: ops::bridges::pending(tx, BATCH)?,
+        behind: ops::bridges::behind(tx, BATCH)?,
     })
 }
 

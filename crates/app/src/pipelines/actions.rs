@@ -24,33 +24,15 @@ pub async fn cancel(app: &App, caller: Caller, key: ProjectKey, id: PipelineId) 
     Ok((project, canceled))
 }
 
-/// Cancels a pipeline and, as it makes no more of them, its children; `None` when it is gone.
+/// Cancels a pipeline and its child pipelines; `None` when it is gone.
 ///
 /// # Errors
 ///
 /// Only what is wrong with the server.
 pub(crate) async fn cancel_with_children(app: &App, id: PipelineId) -> Result<Option<Pipeline>> {
-    let mut canceled = None;
-    let mut open = vec![id];
-    while let Some(next) = open.pop() {
-        let now = app.clock.now();
-        let done = settle::change(app, next, move |tx, locked| {
-            locked.cancel_all(tx, now)?;
-            let downstream = ops::pipelines::downstream(tx, next)?;
-            let project = locked.pipeline.project_id;
-            let children = downstream
-                .iter()
-                .filter(|child| child.project_id == project && !child.status.is_completed());
-            Ok(children.map(|child| child.id).collect::<Vec<_>>())
-        });
-        if let Some((children, settled)) = done.await? {
-            open.extend(children);
-            if next == id {
-                canceled = Some(settled.pipeline);
-            }
-        }
-    }
-    Ok(canceled)
+    let now = app.clock.now();
+    let done = settle::change(app, id, move |tx, locked| Ok(locked.cancel_tree(tx, now)?));
+    Ok(done.await?.map(|((), settled)| settled.pipeline))
 }
 
 /// Retries the failed and canceled jobs of a pipeline and decides the skipped ones anew.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use compile::facts::{Component, FetchedFile};
 use compile::{Answer, Demand, Facts, FileKey};
-use model::{Project, Sha, Source};
+use model::{PipelineId, Project, Sha, Source};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -13,6 +13,7 @@ use crate::access::Ability;
 use crate::caller::{Caller, Credential, UserCaller};
 use crate::error::{Error, Result};
 use crate::lookup::{self, ProjectKey};
+use crate::pipelines::artifact_file;
 use crate::pipelines::components::{self, Address};
 use crate::pipelines::request::NewPipeline;
 use crate::remote_files::TOTAL_LIMIT;
@@ -104,7 +105,11 @@ impl<'a> Provider<'a> {
             }),
             Demand::File(FileKey::Component { address, public }) => self.component(address, *public).await,
             // Remote files are fetched all at once.
-            Demand::File(FileKey::Remote { .. } | FileKey::Given { .. }) => Ok(Answer::Missing),
+            Demand::File(FileKey::Remote { .. }) => Ok(Answer::Missing),
+            Demand::File(FileKey::Artifact { job, path }) => match self.parent() {
+                Some(parent) => artifact_file::read(self.app, parent, job.clone(), path.clone()).await,
+                None => Ok(Answer::Denied),
+            },
             Demand::Paths {
                 project,
                 git_ref,
@@ -115,6 +120,15 @@ impl<'a> Provider<'a> {
             },
             Demand::Changes { compare_to } => self.changes(compare_to.clone()).await,
         }
+    }
+
+    /// The pipeline whose artifacts this one may include.
+    fn parent(&self) -> Option<PipelineId> {
+        let is_child = self.request.source == Source::ParentPipeline;
+        self.request
+            .upstream
+            .filter(|_| is_child)
+            .map(|upstream| upstream.pipeline)
     }
 
     /// Finds the project and commit that a file or list of paths is asked from.
@@ -205,7 +219,8 @@ impl<'a> Provider<'a> {
     async fn changes(&self, compare_to: Option<String>) -> Result<Answer> {
         let repository = self.app.repositories.open(&self.request.project)?;
         let (sha, before) = (self.sha.clone(), self.request.before_sha.clone());
-        let is_push = self.request.source == Source::Push;
+        // A child has its parent's commits.
+        let is_push = matches!(self.request.source, Source::Push | Source::ParentPipeline);
         crate::blocking(move || {
             let from = match compare_to {
                 Some(name) => match repository.revision(&name)? {

@@ -1,6 +1,7 @@
 //! Pipelines: how one comes to be, and what can be asked about it.
 
 pub mod actions;
+mod artifact_file;
 mod by_api;
 pub mod compiled;
 pub mod components;
@@ -11,7 +12,7 @@ pub mod explanation;
 pub mod facts;
 pub mod given;
 pub mod outdated;
-mod persist;
+pub(crate) mod persist;
 pub mod read;
 pub mod request;
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use compile::Plan;
 use model::{
-    DefinitionId, ExplanationId, GitRef, OnJobFailure, OnNewCommit, Pipeline, PipelineFailureReason, Sha, StageState,
-    Status, Timestamp,
+    DefinitionId, ExplanationId, GitRef, OnJobFailure, OnNewCommit, Pipeline, PipelineFailureReason, ProjectId, Sha,
+    StageState, Status, Timestamp,
 };
 use schedule::{Before, Decisions, JobState};
 use sha2::{Digest, Sha256};
@@ -20,6 +20,7 @@ use store::{StoreError, Tx, ops};
 use crate::App;
 use crate::error::{Error, Result};
 use crate::jobs::settle;
+use crate::pipelines::compiled::Place;
 use crate::pipelines::config::Form;
 use crate::pipelines::create::{Created, Outcome, Prepared};
 use crate::pipelines::explanation::keep::{Remembered, Why};
@@ -33,48 +34,28 @@ use crate::pipelines::request::{NewPipeline, Refusal};
 ///
 /// Only what is wrong with the server.
 pub(super) async fn store(app: &App, request: Arc<NewPipeline>, prepared: Prepared) -> Result<Created> {
-    let place = prepared.place;
-    let place = (place.git_ref, place.protected, place.sha);
-    let mut row = Row::new(app, request, place)?;
-    match prepared.outcome {
-        Outcome::Skip => {
-            row.status = Status::Skipped;
-            row.finished_at = Some(row.now);
-        }
-        Outcome::Run { plan, compiled, why } => {
-            let jobs = Jobs::decide(plan, compiled.form, row.now)?;
-            row.status = jobs.decisions.pipeline;
-            row.jobs = Some(jobs);
-            row.why = Some(why);
-        }
-    }
-    let row = Arc::new(row);
-    let Written {
-        pipeline,
-        definitions,
-        explanation,
-        outdates,
-    } = row.write(app).await?;
-    if let Some(jobs) = &row.jobs {
-        jobs.form
-            .remember_definitions(jobs.plan.jobs.iter().map(|job| &job.definition).zip(definitions));
-        if let (Some(why), Some(id)) = (&row.why, explanation) {
-            jobs.form.explanations.insert(why, id);
-        }
-    }
-    let pipeline = after(app, &row, pipeline, outdates).await;
+    let warnings = prepared.warnings;
+    let row = Arc::new(Row::of(app, request, prepared.place, prepared.outcome)?);
+    let written = row.write(app).await?;
+    let pipeline = after(app, &row, written).await;
     Ok(Created {
         pipeline,
         project: row.request.project.clone(),
         user: row.request.user.clone(),
-        warnings: prepared.warnings,
+        warnings,
     })
 }
 
 /// Does what a new pipeline sets off; returns it as it is then.
 ///
 /// It is stored and will be answered whatever happens here: what fails is logged, and found again by the sweep.
-async fn after(app: &App, row: &Row, pipeline: Pipeline, outdates: bool) -> Pipeline {
+pub(crate) async fn after(app: &App, row: &Row, written: Written) -> Pipeline {
+    let Written {
+        pipeline,
+        definitions,
+        explanation,
+        outdates,
+    } = written;
     let log = |error: &Error| {
         tracing::error!(pipeline.id = %pipeline.id, error = error as &dyn std::error::Error,
             "could not look after new pipeline {}", pipeline.id);
@@ -82,6 +63,11 @@ async fn after(app: &App, row: &Row, pipeline: Pipeline, outdates: bool) -> Pipe
     let Some(jobs) = &row.jobs else {
         return pipeline;
     };
+    jobs.form
+        .remember_definitions(jobs.plan.jobs.iter().map(|job| &job.definition).zip(definitions));
+    if let (Some(why), Some(id)) = (&row.why, explanation) {
+        jobs.form.explanations.insert(why, id);
+    }
     if outdates && let Err(error) = outdated::cancel_outdated(app, &row.request.project, &pipeline).await {
         log(&error);
     }
@@ -110,21 +96,14 @@ pub(super) async fn store_failed(
     reason: PipelineFailureReason,
     refusal: &Refusal,
 ) -> Result<Pipeline> {
-    let project = request.project.id;
-    let mut row = Row::new(app, request, place)?;
-    row.status = Status::Failed;
-    row.finished_at = Some(row.now);
-    row.failure_reason = Some(reason);
-    row.yaml_errors = (reason == PipelineFailureReason::ConfigError).then(|| refusal.message.clone());
-    if let Some(explanation) = &refusal.explanation {
-        row.why = Some(Why::new(&app.keys, project, &Remembered::default(), explanation, None)?);
-    }
+    let row = Row::failed(app, request, place, reason, refusal)?;
     Ok(Arc::new(row).write(app).await?.pipeline)
 }
 
 /// What was written.
-struct Written {
-    pipeline: Pipeline,
+pub(crate) struct Written {
+    /// The pipeline.
+    pub(crate) pipeline: Pipeline,
     /// Ids of the jobs' definitions, in the order of the plan.
     definitions: Vec<DefinitionId>,
     /// Id of what its explanation has in common with others.
@@ -134,7 +113,7 @@ struct Written {
 }
 
 /// A pipeline as it will be stored.
-struct Row {
+pub(crate) struct Row {
     request: Arc<NewPipeline>,
     git_ref: GitRef,
     protected: bool,
@@ -169,6 +148,49 @@ impl Row {
         })
     }
 
+    /// A pipeline that was decided.
+    pub(crate) fn of(app: &App, request: Arc<NewPipeline>, place: Place, outcome: Outcome) -> Result<Row> {
+        let mut row = Row::new(app, request, (place.git_ref, place.protected, place.sha))?;
+        match outcome {
+            Outcome::Skip => {
+                row.status = Status::Skipped;
+                row.finished_at = Some(row.now);
+            }
+            Outcome::Run { plan, compiled, why } => {
+                let jobs = Jobs::decide(plan, compiled.form, row.now)?;
+                row.status = jobs.decisions.pipeline;
+                row.jobs = Some(jobs);
+                row.why = Some(why);
+            }
+        }
+        Ok(row)
+    }
+
+    /// A pipeline that failed before it had jobs.
+    pub(crate) fn failed(
+        app: &App,
+        request: Arc<NewPipeline>,
+        place: (GitRef, bool, Sha),
+        reason: PipelineFailureReason,
+        refusal: &Refusal,
+    ) -> Result<Row> {
+        let project = request.project.id;
+        let mut row = Row::new(app, request, place)?;
+        row.status = Status::Failed;
+        row.finished_at = Some(row.now);
+        row.failure_reason = Some(reason);
+        row.yaml_errors = (reason == PipelineFailureReason::ConfigError).then(|| refusal.message.clone());
+        if let Some(explanation) = &refusal.explanation {
+            row.why = Some(Why::new(&app.keys, project, &Remembered::default(), explanation, None)?);
+        }
+        Ok(row)
+    }
+
+    /// Returns the project it will be in.
+    pub(crate) fn project(&self) -> ProjectId {
+        self.request.project.id
+    }
+
     /// Writes everything.
     async fn write(self: &Arc<Self>, app: &App) -> Result<Written> {
         let this = Arc::clone(self);
@@ -176,7 +198,8 @@ impl Row {
         Ok(app.store.write_for(project, move |tx| this.insert(tx)).await?)
     }
 
-    fn insert(&self, tx: &mut dyn Tx) -> Result<Written, StoreError> {
+    /// Writes everything in a transaction that may do more.
+    pub(crate) fn insert(&self, tx: &mut dyn Tx) -> Result<Written, StoreError> {
         let explanation = self.why.as_ref().map(|why| why.store(tx)).transpose()?;
         let pipeline = self.insert_pipeline(tx, explanation)?;
         if let Some((token, _)) = &self.request.trigger {

@@ -4,27 +4,23 @@
 //! too ([`Unfit`]): the job then fails with that reason and the runner gets another one.
 
 mod checkout;
+mod gathered;
 
 use std::sync::Arc;
 
-use compile::Variable;
-use model::definition::GivenVariable;
 use model::{
     FailureReason, Job, JobDefinition, JobId, Namespace, NamespaceId, Pipeline, Project, Runner, RunnerManager, Status,
     Timestamp, User,
 };
 use schedule::matching::missing_features;
 use store::ops::artifacts::Artifact;
-use store::{Tx, ops};
 
 use crate::App;
-use crate::error::{Error, Result};
-use crate::jobs::artifacts::is_available;
-use crate::jobs::token::{self, HandOut};
+use crate::error::Result;
 use crate::pipelines::create;
-use crate::project_variables::{self, Owned};
 use crate::runners::payload::checkout::{Refs, cache_keys, clone_url, depth, refspecs};
-use crate::runners::variables::{JobFacts, JobVariable, of_job};
+pub(crate) use crate::runners::payload::gathered::{Gathered, gather};
+use crate::runners::variables::{HandedOut, JobVariable, of_job};
 use crate::variables::{self, PipelineFacts};
 
 /// A job with everything that belongs to it.
@@ -147,23 +143,13 @@ pub async fn build(
         ..gathered.pipeline_facts(app, &revision.commit)
     };
     let of_pipeline = variables::of_pipeline(&facts);
-    let variables = of_job(&JobFacts {
-        settings: &app.settings,
-        project: &gathered.project,
-        pipeline: &gathered.pipeline,
-        job: &gathered.job,
-        definition: &gathered.definition,
+    let hand_out = HandedOut {
         runner,
         token: &token,
         repository_url: &url,
         started_at: app.clock.now(),
-        of_pipeline: &of_pipeline,
-        user: gathered.user.as_ref(),
-        dotenv: &gathered.dotenv,
-        stored: &gathered.stored,
-        given: &gathered.given,
-        manual: &gathered.manual,
-    });
+    };
+    let variables = of_job(&gathered.job_facts(app, &of_pipeline), &hand_out);
     let depth = depth(&variables, &gathered.project);
     let repository = app.repositories.open(&gathered.project)?;
     let (definition, pipeline) = (Arc::clone(&gathered.definition), gathered.pipeline.clone());
@@ -196,97 +182,6 @@ pub async fn build(
     }))
 }
 
-/// What the database knows.
-struct Gathered {
-    job: Job,
-    definition: Arc<JobDefinition>,
-    project: Project,
-    namespace: Namespace,
-    root_namespace: NamespaceId,
-    pipeline: Pipeline,
-    user: Option<User>,
-    trigger_short: Option<String>,
-    stored: Vec<Variable>,
-    given: Vec<GivenVariable>,
-    manual: Vec<GivenVariable>,
-    dotenv: Vec<(String, String)>,
-    needed: Vec<Job>,
-    archives: Vec<Artifact>,
-}
-
-fn gather(app: &App, tx: &mut dyn Tx, job: &Job) -> Result<Gathered> {
-    let missing = |what: &str, id: i64| Error::internal(format!("{what} {id}: missing, job {} names it", job.id));
-    let project = ops::projects::get(tx, job.project_id)?.ok_or_else(|| missing("projects", job.project_id.0))?;
-    let pipeline =
-        ops::pipelines::by_id(tx, job.pipeline_id)?.ok_or_else(|| missing("pipelines", job.pipeline_id.0))?;
-    let definition =
-        ops::definitions::get(tx, job.definition_id)?.ok_or_else(|| missing("job_definitions", job.definition_id.0))?;
-    let namespace =
-        ops::namespaces::get(tx, project.namespace_id)?.ok_or_else(|| missing("namespaces", project.namespace_id.0))?;
-    let ancestors = ops::namespaces::with_ancestors(tx, namespace.id)?;
-    let user = match job.user_id {
-        Some(id) => ops::users::get(tx, id)?,
-        None => None,
-    };
-    let trigger = match pipeline.trigger_token_id {
-        Some(id) => ops::trigger_tokens::by_id(tx, id)?,
-        None => None,
-    };
-    let sealed: Vec<Owned> = project_variables::of(tx, &project, &namespace)?;
-    let mut stored = Vec::new();
-    project_variables::open_into(&app.keys, &sealed, pipeline.protected, &mut stored)?;
-    let given = ops::pipelines::given(tx, pipeline.id)?;
-    let given = crate::pipelines::given::open(
-        &app.keys,
-        pipeline.project_id,
-        pipeline.created_at,
-        given.variables.as_deref(),
-    )?;
-    let needed = dependencies(job, &definition, ops::jobs::current(tx, pipeline.id)?);
-    let ids: Vec<_> = needed.iter().map(|job| job.id).collect();
-    let mut archives = ops::artifacts::of_jobs(tx, &ids)?;
-    archives.retain(|file| file.file.kind == "archive");
-    for archive in &mut archives {
-        // Some are kept beyond their time.
-        if is_available(tx, archive, app.clock.now())? {
-            archive.file.expire_at = None;
-        }
-    }
-    Ok(Gathered {
-        manual: crate::jobs::given::get(&app.keys, tx, job.id)?,
-        dotenv: crate::jobs::given::dotenv(&app.keys, tx, &ids)?,
-        archives,
-        root_namespace: ancestors.last().copied().unwrap_or(namespace.id),
-        trigger_short: trigger.map(|trigger| trigger.short),
-        job: job.clone(),
-        definition,
-        project,
-        namespace,
-        pipeline,
-        user,
-        stored,
-        given,
-        needed,
-    })
-}
-
-/// The jobs whose artifacts a job gets: those it needs, or all of earlier stages, narrowed by `dependencies`.
-fn dependencies(job: &Job, definition: &JobDefinition, jobs: Vec<Job>) -> Vec<Job> {
-    let precedes = |other: &Job| match &job.needs {
-        Some(needs) => needs.iter().any(|need| need.artifacts && need.name == other.name),
-        None => other.stage_index < job.stage_index,
-    };
-    let wanted = |other: &Job| {
-        definition
-            .dependencies
-            .as_ref()
-            .is_none_or(|names| names.contains(&other.name))
-    };
-    jobs.into_iter()
-        .filter(|other| !other.is_bridge && precedes(other) && wanted(other))
-        .collect()
-}
-
 /// Why the job cannot run, if so.
 fn unfit(gathered: &Gathered, manager: Option<&RunnerManager>, now: Timestamp) -> Option<FailureReason> {
     let (job, definition) = (&gathered.job, &gathered.definition);
@@ -309,50 +204,5 @@ fn unfit(gathered: &Gathered, manager: Option<&RunnerManager>, now: Timestamp) -
         Some(FailureReason::MissingDependencyFailure)
     } else {
         None
-    }
-}
-
-impl Gathered {
-    fn token(&self, app: &App) -> String {
-        let hand_out = HandOut {
-            job: self.job.id,
-            claim: self.job.claim,
-        };
-        token::make(&app.keys, hand_out)
-    }
-
-    fn pipeline_facts<'a>(&'a self, app: &'a App, commit: &'a variables::CommitFacts) -> PipelineFacts<'a> {
-        let pipeline = &self.pipeline;
-        PipelineFacts {
-            settings: &app.settings,
-            project: &self.project,
-            namespace: &self.namespace,
-            git_ref: &pipeline.git_ref,
-            protected: pipeline.protected,
-            sha: &pipeline.sha,
-            before_sha: &pipeline.before_sha,
-            commit,
-            tag_message: None,
-            source: pipeline.source,
-            iid: Some(pipeline.iid),
-            created_at: Some(pipeline.created_at),
-            name: pipeline.name.as_deref(),
-            trigger_short_token: self.trigger_short.as_deref(),
-            schedule_description: None,
-            upstream: None,
-        }
-    }
-
-    fn dependencies(&self) -> Vec<Dependency> {
-        let archive = |job: &Job| {
-            let file = self.archives.iter().find(|file| file.file.job_id == job.id)?;
-            Some((file.file.filename.clone(), file.file.size))
-        };
-        let one = |job: &Job| Dependency {
-            id: job.id,
-            name: job.name.clone(),
-            archive: archive(job),
-        };
-        self.needed.iter().map(one).collect()
     }
 }

@@ -47,14 +47,6 @@ pub struct JobFacts<'a> {
     pub job: &'a Job,
     /// Its definition.
     pub definition: &'a JobDefinition,
-    /// The runner that takes it.
-    pub runner: &'a Runner,
-    /// The job's token.
-    pub token: &'a str,
-    /// Clone address with the token in it.
-    pub repository_url: &'a str,
-    /// When the runner took it.
-    pub started_at: Timestamp,
     /// Predefined variables of server, project, commit and pipeline ([`variables::of_pipeline`]).
     pub of_pipeline: &'a [Variable],
     /// Who the job runs as.
@@ -69,10 +61,31 @@ pub struct JobFacts<'a> {
     pub manual: &'a [GivenVariable],
 }
 
+/// What only a job has that a runner took.
+#[derive(Clone, Copy, Debug)]
+pub struct HandedOut<'a> {
+    /// The runner.
+    pub runner: &'a Runner,
+    /// The job's token.
+    pub token: &'a str,
+    /// Clone address with the token in it.
+    pub repository_url: &'a str,
+    /// When the runner took it.
+    pub started_at: Timestamp,
+}
+
 /// Returns the variables of a job, expanded as far as the server may; of a name the last one counts.
 #[must_use]
-pub fn of_job(facts: &JobFacts<'_>) -> Vec<JobVariable> {
-    expand(collect(facts))
+pub fn of_job(facts: &JobFacts<'_>, hand_out: &HandedOut<'_>) -> Vec<JobVariable> {
+    expand(collect(facts, Some(hand_out)))
+}
+
+/// Returns the variables that a bridge may name, as they are written; of a name the last one counts.
+#[must_use]
+pub fn of_bridge(facts: &JobFacts<'_>) -> Vec<JobVariable> {
+    let mut list = List(collect(facts, None));
+    of_pipeline_row(&mut list, facts);
+    list.0
 }
 
 /// Expands references between variables (E4); what refers in a circle stays as it is.
@@ -112,14 +125,18 @@ fn expand(variables: Vec<JobVariable>) -> Vec<JobVariable> {
         .collect()
 }
 
-fn collect(facts: &JobFacts<'_>) -> Vec<JobVariable> {
+fn collect(facts: &JobFacts<'_>, hand_out: Option<&HandedOut<'_>>) -> Vec<JobVariable> {
     let mut list = List(Vec::with_capacity(120));
-    persisted(&mut list, facts);
+    if let Some(hand_out) = hand_out {
+        persisted(&mut list, facts, hand_out);
+    }
     job(&mut list, facts);
     environment(&mut list, facts);
     list.0
         .extend(facts.of_pipeline.iter().map(|variable| from_predefined(variable, true)));
-    runner(&mut list, facts.runner);
+    if let Some(hand_out) = hand_out {
+        runner(&mut list, hand_out.runner);
+    }
     list.0.extend(facts.definition.variables.iter().map(from_yaml));
     list.0.extend(facts.job.rule_variables.iter().map(from_yaml));
     if let Some(user) = facts.user {
@@ -170,16 +187,24 @@ impl List {
     }
 }
 
-fn persisted(list: &mut List, facts: &JobFacts<'_>) {
-    let project_url = format!("{}/{}", facts.settings.external_url.base(), facts.project.full_path);
-    let (pipeline, job) = (facts.pipeline.id, facts.job.id);
-    list.add("CI_PIPELINE_ID", pipeline.to_string());
-    list.add("CI_PIPELINE_URL", format!("{project_url}/-/pipelines/{pipeline}"));
+fn persisted(list: &mut List, facts: &JobFacts<'_>, hand_out: &HandedOut<'_>) {
+    of_pipeline_row(list, facts);
+    let (project_url, job) = (project_url(facts), facts.job.id);
     list.add("CI_JOB_ID", job.to_string());
     list.add("CI_JOB_URL", format!("{project_url}/-/jobs/{job}"));
-    list.add_secret("CI_JOB_TOKEN", facts.token);
-    list.add("CI_JOB_STARTED_AT", time::iso_seconds(facts.started_at));
-    list.add_secret("CI_REPOSITORY_URL", facts.repository_url);
+    list.add_secret("CI_JOB_TOKEN", hand_out.token);
+    list.add("CI_JOB_STARTED_AT", time::iso_seconds(hand_out.started_at));
+    list.add_secret("CI_REPOSITORY_URL", hand_out.repository_url);
+}
+
+fn of_pipeline_row(list: &mut List, facts: &JobFacts<'_>) {
+    let (project_url, pipeline) = (project_url(facts), facts.pipeline.id);
+    list.add("CI_PIPELINE_ID", pipeline.to_string());
+    list.add("CI_PIPELINE_URL", format!("{project_url}/-/pipelines/{pipeline}"));
+}
+
+fn project_url(facts: &JobFacts<'_>) -> String {
+    format!("{}/{}", facts.settings.external_url.base(), facts.project.full_path)
 }
 
 fn job(list: &mut List, facts: &JobFacts<'_>) {

@@ -289,13 +289,3 @@ async fn a_newer_commit_cancels_the_older_pipeline_unless_it_must_not_stop() {
     assert_eq!(place.state(same_commit).await, "canceled | a=canceled b=canceled");
     place.close().await;
 }
-
-#[tokio::test]
-async fn a_bridge_fails_and_says_why() {
-    let place = Place::new("a: {trigger: {include: child.yml}}\n").await;
-    let id = place.pipeline().await.id;
-    assert_eq!(place.state(id).await, "failed | a=failed");
-    let reason = place.job(id, "a").await.failure_reason;
-    assert_eq!(reason, Some(FailureReason::DownstreamPipelineCreationFailed));
-    place.close().await;
-}

@@ -77,6 +77,7 @@ impl Place {
             configs: app::pipelines::config::ConfigCache::default(),
             known_tokens: app::triggers::KnownTokens::default(),
             desk: Desk::default(),
+            bridges: app::bridges::Queue::default(),
             logs: Logs::default(),
             live: app::live::Live::default(),
         });
@@ -94,15 +95,7 @@ impl Place {
             user,
             credential: Credential::Session,
         }));
-        let new = NewProject {
-            name: Some("demo".to_owned()),
-            path: None,
-            namespace_id: None,
-            default_branch: None,
-            with_readme: false,
-            changes: Changes::default(),
-        };
-        let project = projects::create(&app, &root, new).await.unwrap().project.id;
+        let project = new_project(&app, &root, "demo").await;
         let (stop, stopped) = watch::channel(false);
         let desk = Some(tokio::spawn(app::runners::desk::run(app.clone(), stopped)));
         let place = Place {
@@ -118,15 +111,27 @@ impl Place {
         place
     }
 
+    /// Creates another project with a configuration of its own.
+    pub(crate) async fn add_project(&self, name: &str, config: &str) -> ProjectId {
+        let project = new_project(&self.app, &self.root, name).await;
+        self.commit_file(project, ".gitlab-ci.yml", config);
+        project
+    }
+
     /// Commits a configuration to the branch `main`.
     pub(crate) fn commit(&self, config: &str) {
-        let repository = self.app.repositories.open(git::Location::Own(self.project)).unwrap();
-        let exists = repository.branch("main").unwrap().is_some();
-        let path = ".gitlab-ci.yml";
+        self.commit_file(self.project, ".gitlab-ci.yml", config);
+    }
+
+    /// Commits a file to the branch `main` of a project.
+    pub(crate) fn commit_file(&self, project: ProjectId, path: &str, text: &str) {
+        let repository = self.app.repositories.open(git::Location::Own(project)).unwrap();
+        let head = repository.branch("main").unwrap().map(|branch| branch.target);
+        let exists = head.is_some_and(|sha| repository.file(&sha, path, 1 << 20).unwrap().is_some());
         let action = if exists {
-            git::Action::update(path, config)
+            git::Action::update(path, text)
         } else {
-            git::Action::create(path, config)
+            git::Action::create(path, text)
         };
         let author = git::Signature {
             name: "Ann".to_owned(),
@@ -176,6 +181,36 @@ impl Place {
         jobs.sort_by(|a, b| a.name.cmp(&b.name));
         let jobs: Vec<String> = jobs.iter().map(|job| format!("{}={}", job.name, job.status)).collect();
         format!("{} | {}", pipeline.status, jobs.join(" "))
+    }
+
+    /// Changes a project in the database.
+    pub(crate) async fn change(&self, id: ProjectId, change: impl Fn(&mut model::Project) + Send + 'static) {
+        let changed = self.app.store.write(move |tx| {
+            let mut project = ops::projects::get(tx, id)?.unwrap();
+            change(&mut project);
+            ops::projects::update(tx, &project)
+        });
+        assert!(changed.await.unwrap());
+    }
+
+    /// Starts every bridge that is pending, as the server does beside requests.
+    pub(crate) async fn start_bridges(&self) {
+        app::bridges::start_all(&self.app).await.unwrap();
+    }
+
+    /// Returns the pipelines that a pipeline started, oldest first.
+    pub(crate) async fn downstream(&self, id: PipelineId) -> Vec<Pipeline> {
+        let found = self.app.store.read(move |tx| ops::pipelines::downstream(tx, id));
+        found.await.unwrap()
+    }
+
+    /// Creates a pipeline with one bridge, starts that, and returns both pipelines.
+    pub(crate) async fn with_downstream(&self) -> (PipelineId, Pipeline) {
+        let id = self.pipeline().await.id;
+        self.start_bridges().await;
+        let mut started = self.downstream(id).await;
+        assert_eq!(started.len(), 1, "{}", self.state(id).await);
+        (id, started.remove(0))
     }
 
     pub(crate) async fn read(&self, id: PipelineId) -> (Pipeline, Vec<Job>) {
@@ -267,6 +302,22 @@ impl Place {
         }
         self.app.store.close().await;
     }
+}
+
+async fn new_project(app: &App, root: &Caller, name: &str) -> ProjectId {
+    let new = NewProject {
+        name: Some(name.to_owned()),
+        path: None,
+        namespace_id: None,
+        default_branch: None,
+        with_readme: false,
+        changes: Changes::default(),
+    };
+    let id = projects::create(app, root, new).await.unwrap().project.id;
+    // As a push would do it.
+    let set = move |tx: &mut dyn store::Tx| ops::projects::set_default_branch(tx, id, Some("main"));
+    assert!(app.store.write(set).await.unwrap());
+    id
 }
 
 /// A folder of its own, removed at the end.

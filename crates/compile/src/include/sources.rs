@@ -188,23 +188,19 @@ impl Reader<'_> {
         Err(Finding::new(text, location.span).into())
     }
 
-    /// A file of the parent pipeline's artifacts: the caller hands it over as a given text named `JOB/PATH`.
+    /// A file of the parent pipeline's artifacts.
     fn artifact(&self, location: &Location, place: &Place, shown: &str) -> Result<Fetched, Stop> {
-        let job = location.get("job").map(crate::yaml::Node::to_text).unwrap_or_default();
-        let name = format!("{job}/{shown}");
-        let demand = Demand::File(FileKey::Given { name: name.clone() });
-        self.is_fixed.set(false);
-        match self.facts.get(&demand) {
-            Some(Answer::File(file)) => Ok(Fetched {
-                name,
+        let key = file_key(location, Kind::Artifact, place);
+        let wrong = |text: String| Err(Finding::new(text, location.span).into());
+        match self.ask(Demand::File(key))? {
+            Answer::File(file) if file.text.trim().is_empty() => wrong(format!("File `{shown}` is empty!")),
+            Answer::File(file) => Ok(Fetched {
+                name: shown.to_owned(),
                 text: file.text.clone(),
                 place: place.clone(),
             }),
-            Some(Answer::Failed(message)) => Err(Finding::new(message.clone(), location.span).into()),
-            _ => {
-                let text = "Including configs from artifacts is only allowed when triggering child pipelines";
-                Err(Finding::new(text, location.span).into())
-            }
+            Answer::Failed(message) => wrong(self.mask(message)),
+            _ => wrong("Including configs from artifacts is only allowed when triggering child pipelines".to_owned()),
         }
     }
 
@@ -306,8 +302,9 @@ fn file_key(location: &Location, kind: Kind, place: &Place) -> FileKey {
             address: path,
             public: place.public,
         },
-        Kind::Artifact => FileKey::Given {
-            name: format!("{}/{path}", text("job").unwrap_or_default()),
+        Kind::Artifact => FileKey::Artifact {
+            job: text("job").unwrap_or_default(),
+            path,
         },
     }
 }

@@ -90,12 +90,7 @@ pub fn count_groups(tx: &mut dyn Tx, project: ProjectId) -> Result<i64, StoreErr
 /// # Errors
 ///
 /// [`StoreError::ForeignKey`] when one of them does not exist.
-pub fn add_project(
-    tx: &mut dyn Tx,
-    project: ProjectId,
-    target: ProjectId,
-    added: Added,
-) -> Result<bool, StoreError> {
+pub fn add_project(tx: &mut dyn Tx, project: ProjectId, target: ProjectId, added: Added) -> Result<bool, StoreError> {
     Ok(tx.execute(&ADD_PROJECT, params![project, target, added.by, added.at])? > 0)
 }
 

@@ -97,6 +97,22 @@ pub fn by_id(tx: &mut dyn Tx, id: PipelineId) -> Result<Option<Pipeline>, StoreE
     tx.optional(&BY_ID, params![id], read)
 }
 
+/// Returns a pipeline and those above it that started each other, nearest first, at most `limit`.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn ancestry(tx: &mut dyn Tx, own: Pipeline, limit: usize) -> Result<Vec<Pipeline>, StoreError> {
+    let mut next = own.upstream_pipeline_id;
+    let mut chain = vec![own];
+    while let Some(id) = next.filter(|_| chain.len() < limit) {
+        let Some(upstream) = by_id(tx, id)? else { break };
+        next = upstream.upstream_pipeline_id;
+        chain.push(upstream);
+    }
+    Ok(chain)
+}
+
 /// Returns those of the pipelines that exist, in any order.
 ///
 /// # Errors

@@ -40,7 +40,7 @@ fn include(url: &ExternalUrl, linted: &Linted, file: &Included) -> Include {
         FileKey::Remote { url, .. } => ("remote", url),
         FileKey::Template { name } => ("template", name),
         FileKey::Component { address, .. } => ("component", address),
-        FileKey::Given { name } => ("local", name),
+        FileKey::Artifact { path, .. } => ("artifact", path),
     };
     let page = |view: &str| match &file.key {
         FileKey::Project { path, .. } => {

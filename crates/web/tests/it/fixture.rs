@@ -54,6 +54,7 @@ impl Server {
             configs: app::pipelines::config::ConfigCache::default(),
             known_tokens: app::triggers::KnownTokens::default(),
             desk: app::runners::Desk::default(),
+            bridges: app::bridges::Queue::default(),
             logs: app::runners::Logs::default(),
             live: app::live::Live::new(PACE),
         });
