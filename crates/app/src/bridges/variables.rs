@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::HashMap;
 
-use compile::VariableOrigin;
 use compile::variables::{Undefined, expand, expand_name, single_references};
 use model::definition::{GivenVariable, YamlVariable};
 use model::{Project, VariableKind};
@@ -15,7 +14,7 @@ use crate::App;
 use crate::bridges::origin::Origin;
 use crate::error::Result;
 use crate::project_variables;
-use crate::runners::variables::{JobVariable, of_bridge};
+use crate::runners::variables::{JobFacts, JobVariable, of_bridge};
 
 /// Bytes that references may put into all values together; a chain of pipelines that each double a
 /// value would fill the memory otherwise. Beyond it references vanish.
@@ -49,12 +48,13 @@ pub(super) struct Variables {
 impl Variables {
     /// All of them.
     pub(super) fn of(app: &App, origin: &Origin) -> Variables {
-        let all = of_bridge(&origin.gathered.job_facts(app, &origin.predefined));
+        Variables::of_facts(&origin.gathered.job_facts(app, &origin.predefined))
+    }
+
+    fn of_facts(facts: &JobFacts<'_>) -> Variables {
+        let all = of_bridge(facts).into_iter();
         Variables {
-            known: all
-                .into_iter()
-                .map(|variable| (variable.key.clone(), variable))
-                .collect(),
+            known: all.map(|variable| (variable.key.clone(), variable)).collect(),
         }
     }
 
@@ -102,18 +102,11 @@ impl Variables {
         }
         let mut stored = Vec::new();
         project_variables::open_into(&app.keys, &kept, gathered.pipeline.protected, &mut stored)?;
-        debug_assert!(stored.iter().all(|one| one.origin != VariableOrigin::Pipeline));
-        let facts = crate::runners::variables::JobFacts {
+        let facts = JobFacts {
             stored: &stored,
             ..gathered.job_facts(app, &origin.predefined)
         };
-        let all = of_bridge(&facts);
-        Ok(Variables {
-            known: all
-                .into_iter()
-                .map(|variable| (variable.key.clone(), variable))
-                .collect(),
-        })
+        Ok(Variables::of_facts(&facts))
     }
 }
 

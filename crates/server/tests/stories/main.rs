@@ -3,6 +3,7 @@
 //! What a story shows cannot be shown lower down: that the parts fit together. Cases of one part belong
 //! into the tests of its crate.
 
+mod bridges;
 mod choices;
 mod clients;
 mod commands;
