@@ -2,8 +2,7 @@
 
 use model::definition::Retry;
 use model::{
-    FailureReason as R, JobDefinition, JobEvent, OnJobFailure, OnNewCommit, PipelineId, ProcessMode, Sha, Status,
-    Timestamp,
+    FailureReason as R, JobDefinition, OnJobFailure, OnNewCommit, PipelineId, ProcessMode, Sha, Status, Timestamp,
 };
 use schedule::auto_cancel::{Candidate, OnNewer, is_outdated, on_job_failure, on_new_commit};
 use schedule::auto_retry::{allowed_exit_code, auto_retry, stored_exit_code};
