@@ -1,6 +1,6 @@
 //! `script`, `before_script`, `after_script`, `hooks` and `run`.
 
-use crate::yaml::{Node, Value};
+use crate::yaml::{Mapping, Node, Value};
 
 use super::checks::{Checked, Checks, flatten, is_nested_array};
 
@@ -101,9 +101,7 @@ fn run_property(key: &str, value: &Node, index: usize, checks: &mut Checks<'_>) 
             ),
             Some(_) => {}
         },
-        "step" | "func" if !value.is_string() && !value.is_mapping() => {
-            checks.fail("run", format_args!("value at `{at}` is not a string"), value.span);
-        }
+        "step" | "func" => run_reference(value, &at, checks),
         "env" => match value.as_mapping() {
             None => checks.fail("run", format_args!("value at `{at}` is not an object"), value.span),
             Some(mapping) => {
@@ -123,6 +121,57 @@ fn run_property(key: &str, value: &Node, index: usize, checks: &mut Checks<'_>) 
             checks.fail("run", format_args!("value at `{at}` is not an object"), value.span);
         }
         _ => {}
+    }
+}
+
+/// Where a step comes from: a text, or a place in a repository or registry.
+fn run_reference(value: &Node, at: &str, checks: &mut Checks<'_>) {
+    const PLACES: [(&str, &[&str]); 2] = [("git", &["url", "rev"]), ("oci", &["registry", "repository", "tag"])];
+    if value.is_string() {
+        return;
+    }
+    let Some(mapping) = value.as_mapping() else {
+        checks.fail("run", format_args!("value at `{at}` is not a string"), value.span);
+        return;
+    };
+    let place = PLACES.into_iter().find(|(kind, _)| mapping.has(kind));
+    let Some((kind, required)) = place else {
+        let text = format!("object at `{at}` is missing required properties: git");
+        return checks.fail("run", text, value.span);
+    };
+    for (key, entry) in mapping.iter().filter(|(key, _)| key.as_text() != Some(kind)) {
+        let text = format!("object property at `{at}/{key}` is a disallowed additional property");
+        checks.fail("run", text, entry.key_span);
+    }
+    let Some(inner) = value.get(kind) else { return };
+    let at = format!("{at}/{kind}");
+    if !inner.is_mapping() {
+        return checks.fail("run", format_args!("value at `{at}` is not an object"), inner.span);
+    }
+    let missing: Vec<&str> = required
+        .iter()
+        .copied()
+        .filter(|key| inner.get(key).is_none())
+        .collect();
+    if !missing.is_empty() {
+        let text = format!(
+            "object at `{at}` is missing required properties: {}",
+            missing.join(", ")
+        );
+        checks.fail("run", text, inner.span);
+    }
+    for (key, entry) in inner.as_mapping().into_iter().flat_map(Mapping::iter) {
+        let name = key.to_string();
+        if !required.contains(&name.as_str()) && name != "dir" && name != "file" {
+            let text = format!("object property at `{at}/{name}` is a disallowed additional property");
+            checks.fail("run", text, entry.key_span);
+        } else if !entry.value.is_string() {
+            checks.fail(
+                "run",
+                format_args!("value at `{at}/{name}` is not a string"),
+                entry.value.span,
+            );
+        }
     }
 }
 

@@ -12,6 +12,7 @@ mod jobs;
 mod planning;
 mod properties;
 mod recorded;
+mod reference;
 mod regexes;
 mod robustness;
 mod support;
