@@ -112,6 +112,9 @@ pub fn missing_features(definition: &JobDefinition, keep_exit_codes: bool, featu
         ("multi_build_steps", definition.release.is_some()),
         ("return_exit_code", exit_codes),
         ("fallback_cache_keys", fallback),
+        // Without them, a runner would take nothing to do for a success, or references for text.
+        ("native_steps_integration", definition.run.is_some()),
+        ("job_inputs", !definition.inputs.is_empty()),
     ]
     .into_iter()
     .filter(|(feature, needed)| *needed && !features.iter().any(|have| have == feature))

@@ -123,6 +123,30 @@ async fn a_job_that_its_runner_cannot_run_fails_and_the_next_one_comes() {
 }
 
 #[tokio::test]
+async fn a_job_that_would_run_without_what_it_relies_on_fails_with_that_reason() {
+    let config = "
+        a: {script: x, secrets: {PASSWORD: {vault: a/b@c}}}
+        b: {script: x, identity: google_cloud}
+        c: {run: [{name: s, script: x}]}
+        d: {script: x, inputs: {i: {default: a}}}
+        e: {script: x}
+        ";
+    let place = Place::new(config).await;
+    let player = place.player_with(&["two_phase_job_commit"], Draft::default()).await;
+    let id = place.pipeline().await.id;
+    assert_eq!(place.take(&player).await.job.name, "e");
+    for (name, expected) in [
+        ("a", FailureReason::SecretsProviderNotFound),
+        ("b", FailureReason::SecretsProviderNotFound),
+        ("c", FailureReason::RunnerUnsupported),
+        ("d", FailureReason::RunnerUnsupported),
+    ] {
+        assert_eq!(place.job(id, name).await.failure_reason, Some(expected), "{name}");
+    }
+    place.close().await;
+}
+
+#[tokio::test]
 async fn the_payload_has_what_a_runner_needs() {
     let config = "
         variables: {ROOT: root, BOTH: root}

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use model::definition::{Artifacts, Cache, Report};
+use model::definition::{Artifacts, Cache, JobInput, Report};
 use model::{DefinitionId, FailureReason};
 use model::{
     Job, JobDefinition, JobId, NamespaceId, PipelineId, ProjectId, Runner, RunnerAccess, RunnerId, RunnerType, Status,
@@ -136,6 +136,8 @@ fn a_job_needs_the_features_that_its_keywords_use() {
             ..Cache::default()
         }],
         allow_failure_exit_codes: vec![1],
+        run: Some("[]".to_owned()),
+        inputs: vec![JobInput::default()],
         ..JobDefinition::default()
     };
     let all = [
@@ -143,6 +145,8 @@ fn a_job_needs_the_features_that_its_keywords_use() {
         "artifacts_exclude",
         "return_exit_code",
         "fallback_cache_keys",
+        "native_steps_integration",
+        "job_inputs",
     ];
     assert_eq!(missing_features(&definition, true, &[]), all);
     assert_eq!(missing_features(&definition, true, &all.map(str::to_owned)), [""; 0]);
