@@ -38,6 +38,7 @@ pub mod runners;
 pub mod sessions;
 pub mod settings;
 pub mod setup;
+pub mod templates;
 pub mod time;
 pub mod triggers;
 pub mod users;

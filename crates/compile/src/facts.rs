@@ -156,6 +156,8 @@ pub struct Component {
     pub sha: String,
     /// `component.reference`.
     pub reference: String,
+    /// Path of its file; not for the context.
+    pub path: String,
 }
 
 /// All answers so far.

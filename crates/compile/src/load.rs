@@ -119,6 +119,8 @@ pub struct Included {
     pub project: Option<String>,
     /// The commit it came from.
     pub sha: Option<String>,
+    /// Path of the file of a component.
+    pub path: Option<String>,
     /// Project of the file that includes it; `None` = the pipeline's own.
     pub context_project: Option<String>,
     /// Commit of the file that includes it.

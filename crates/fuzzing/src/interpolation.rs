@@ -76,6 +76,7 @@ fn fill(content: &Node, values: &InputValues, header: &Header) -> Result<Node, R
         version: "1.0.0".to_owned(),
         sha: "0123456789012345678901234567890123456789".to_owned(),
         reference: "1".to_owned(),
+        path: "templates/name.yml".to_owned(),
     };
     let context = Context {
         inputs: values,

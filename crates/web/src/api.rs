@@ -17,6 +17,7 @@ mod protected;
 mod runners;
 mod settings;
 mod tags;
+mod templates;
 mod triggers;
 mod users;
 mod variables;
@@ -51,6 +52,7 @@ pub(crate) fn routes() -> Router<App> {
         .merge(tags::routes())
         .merge(users::routes())
         .merge(variables::routes())
+        .merge(templates::routes())
         .merge(version::routes())
         .layer(CompressionLayer::new().compress_when(worth_it))
         // Small answers by the thousand, logs that runners ask for byte by byte, streams that must not wait.

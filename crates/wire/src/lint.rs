@@ -151,3 +151,21 @@ pub struct PipelineExplanation {
     /// The explanation; null when rules had no part in it.
     pub explanation: Option<Json>,
 }
+
+/// A template in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TemplateName {
+    /// What the address of its text ends with.
+    pub key: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// A template.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Template {
+    /// Its name.
+    pub name: String,
+    /// Its text.
+    pub content: String,
+}

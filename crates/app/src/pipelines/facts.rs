@@ -286,6 +286,7 @@ fn read_component(repository: &git::Repository, project: Project, address: Addre
                 sha: sha.to_string(),
                 name: address.name,
                 reference: address.version,
+                path,
             }),
         }));
     }

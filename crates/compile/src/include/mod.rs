@@ -292,6 +292,7 @@ impl<'a> Reader<'a> {
             && let Some(included) = self.includes.get_mut(index)
         {
             (included.project, included.sha) = (fetched.place.project.clone(), fetched.place.sha.clone());
+            included.path.clone_from(&fetched.path);
         }
         let shown = self.mask(&location.shown());
         let given = location.inputs(location.span)?;

@@ -59,6 +59,8 @@ pub(super) struct Fetched {
     pub(super) text: Arc<str>,
     /// What its own includes see.
     pub(super) place: Place,
+    /// Path of the file of a component.
+    pub(super) path: Option<String>,
 }
 
 impl Reader<'_> {
@@ -121,6 +123,7 @@ impl Reader<'_> {
             key,
             project,
             sha,
+            path: None,
             context_project: place.project.clone(),
             context_sha: place.sha.clone(),
         }
@@ -146,6 +149,7 @@ impl Reader<'_> {
                         name: location.shown(),
                         text: text.into(),
                         place: Place::default(),
+                        path: None,
                     });
                 }
             }
@@ -165,6 +169,7 @@ impl Reader<'_> {
             name: shown_name(location, kind, place, &shown),
             text: file.text.clone(),
             place: inner_place(file, kind, place, location),
+            path: file.component.as_ref().map(|component| component.path.clone()),
         })
     }
 
@@ -198,6 +203,7 @@ impl Reader<'_> {
                 name: shown.to_owned(),
                 text: file.text.clone(),
                 place: place.clone(),
+                path: None,
             }),
             Answer::Failed(message) => wrong(self.mask(message)),
             _ => wrong("Including configs from artifacts is only allowed when triggering child pipelines".to_owned()),

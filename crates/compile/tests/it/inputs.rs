@@ -22,6 +22,7 @@ fn filled(yaml: &str, given: &Json) -> Result<Json, String> {
         version: String::new(),
         sha: "abc".to_owned(),
         reference: "main".to_owned(),
+        path: "templates/name.yml".to_owned(),
     };
     let variable = |name: &str| match name {
         "V" => Some(IncludeVariable {

@@ -42,14 +42,17 @@ fn include(url: &ExternalUrl, linted: &Linted, file: &Included) -> Include {
         FileKey::Component { address, .. } => ("component", address),
         FileKey::Artifact { path, .. } => ("artifact", path),
     };
-    let page = |view: &str| match &file.key {
-        FileKey::Project { path, .. } => {
-            let project = file.project.as_deref().unwrap_or(own_path);
-            let sha = file.sha.as_deref().unwrap_or(own_sha);
-            Some(format!("{}/{project}/-/{view}/{sha}/{path}", url.base()))
-        }
-        FileKey::Remote { url, .. } if view == "raw" => Some(url.clone()),
-        _ => None,
+    let of_project = |view: &str, path: &str| {
+        let project = file.project.as_deref().unwrap_or(own_path);
+        let sha = file.sha.as_deref().unwrap_or(own_sha);
+        format!("{}/{project}/-/{view}/{sha}/{path}", url.base())
+    };
+    let (blob, raw) = match &file.key {
+        FileKey::Project { path, .. } => (Some(of_project("blob", path)), Some(of_project("raw", path))),
+        FileKey::Component { .. } => (file.path.as_deref().map(|path| of_project("blob", path)), None),
+        FileKey::Remote { url, .. } => (None, Some(url.clone())),
+        FileKey::Template { name } => (None, Some(template_address(url, name))),
+        FileKey::Given { .. } => (None, None),
     };
     let mut extra = Map::new();
     if let (FileKey::Project { project, git_ref, .. }, "file") = (&file.key, kind) {
@@ -59,12 +62,22 @@ fn include(url: &ExternalUrl, linted: &Linted, file: &Included) -> Include {
     Include {
         kind: kind.to_owned(),
         location: location.clone(),
-        blob: page("blob"),
-        raw: page("raw"),
+        blob,
+        raw,
         extra,
         context_project: Some(file.context_project.as_deref().unwrap_or(own_path).to_owned()),
         context_sha: Some(file.context_sha.as_deref().unwrap_or(own_sha).to_owned()),
     }
+}
+
+/// Where the text of a template can be read.
+fn template_address(url: &ExternalUrl, name: &str) -> String {
+    let key = name.strip_suffix(app::templates::SUFFIX).unwrap_or(name);
+    format!(
+        "{}/api/v4/templates/gitlab_ci_ymls/{}",
+        url.base(),
+        key.replace('/', "%2F")
+    )
 }
 
 fn of_summary(job: &JobSummary) -> Job {

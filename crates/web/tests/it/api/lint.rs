@@ -508,6 +508,21 @@ async fn components_of_other_projects_are_included() {
         .map(|job| &job["name"])
         .collect();
     assert_eq!(names, ["new lint 1.10.0 ~latest", "lint lint 1.9.0 1.9.0", "deep"]);
+    let sha = api
+        .ada(&format!("GET {kit}/repository/commits/main"), Value::Null)
+        .await
+        .json(200)["id"]
+        .clone();
+    let sha = sha.as_str().unwrap();
+    for (include, path) in [(0, "templates/lint.yml"), (2, "templates/deep/template.yml")] {
+        let shown = &linted["includes"][include];
+        let page = format!(
+            "{}/ada/kit/-/blob/{sha}/{path}",
+            api.server.app.settings.external_url.base()
+        );
+        assert_eq!((&shown["type"], &shown["blob"]), (&json!("component"), &json!(page)));
+        assert_eq!(shown["raw"], Value::Null);
+    }
 
     let dev = api.server.member("dora", AccessLevel::Developer).await;
     let linted = api.call(&post, &dev, body).await.json(200);
@@ -521,5 +536,37 @@ async fn components_of_other_projects_are_included() {
     assert_eq!(
         linted["errors"],
         json!([format!("Component '{host}/ada/kit/nope@main' - content not found")])
+    );
+}
+
+#[tokio::test]
+async fn the_text_of_a_template_is_at_the_address_that_lint_names() {
+    let api = Api::start().await;
+    let body = json!({"content": "include: {template: Jobs/Build.gitlab-ci.yml}\na: {script: x}\n"});
+    let linted = api.ada(&format!("POST {LINT}"), body).await.json(200);
+    let include = &linted["includes"][0];
+    assert_eq!(
+        (&include["type"], &include["location"], &include["blob"]),
+        (&json!("template"), &json!("Jobs/Build.gitlab-ci.yml"), &Value::Null)
+    );
+    let base = format!("{}/api/v4", api.server.app.settings.external_url.base());
+    let path = include["raw"].as_str().unwrap().strip_prefix(&base).unwrap();
+    let shown = api.call(&format!("GET {path}"), "", Value::Null).await.json(200);
+    assert_eq!(shown["name"], "Jobs/Build");
+    assert!(shown["content"].as_str().unwrap().contains("script"));
+    let list = api
+        .call("GET /templates/gitlab_ci_ymls", "", Value::Null)
+        .await
+        .json(200);
+    assert!(
+        list.as_array()
+            .unwrap()
+            .contains(&json!({"key": "Jobs/Build", "name": "Jobs/Build"}))
+    );
+    assert_eq!(
+        api.call("GET /templates/gitlab_ci_ymls/nope", "", Value::Null)
+            .await
+            .shown(),
+        r#"404 {"message":"404 Template Not Found"}"#
     );
 }
