@@ -108,6 +108,8 @@ pub struct Source {
     pub name: String,
     /// Its text.
     pub text: Arc<str>,
+    /// The `include` that names it; `None` for the main file.
+    pub included_at: Option<Span>,
 }
 
 /// One file of `include`.
@@ -292,7 +294,11 @@ impl RootKeys {
     }
 }
 
-/// Gives a finding its file names; a place outside the job it is about gets the job as second place.
+/// Files of a chain of includes that a diagnostic names.
+const MAX_INCLUDES_SHOWN: usize = 5;
+
+/// Gives a finding its file names; a place outside the job it is about gets the job as second place,
+/// any other place in an included file the `include` that names the file.
 fn diagnostic(found: Finding, severity: Severity, sources: &[Source], roots: &RootKeys) -> Diagnostic {
     let place = |span: Span| {
         let source = sources.get(span.file as usize).filter(|_| span.line > 0)?;
@@ -307,6 +313,10 @@ fn diagnostic(found: Finding, severity: Severity, sources: &[Source], roots: &Ro
         && roots.around(found.span) != Some(job)
     {
         locations.extend(place(job));
+    } else {
+        let included_at = |span: Span| sources.get(span.file as usize)?.included_at;
+        let includes = std::iter::successors(included_at(found.span), |at| included_at(*at));
+        locations.extend(includes.take(MAX_INCLUDES_SHOWN).filter_map(place));
     }
     Diagnostic {
         severity,

@@ -137,6 +137,7 @@ impl<'a> Reader<'a> {
         self.sources.push(Source {
             name,
             text: text.clone(),
+            included_at: None,
         });
         let documents = yaml::documents::load(&text, file, &self.request.limits.yaml)
             .map_err(|error| Finding::new(error.to_string(), error.span()))?;
@@ -300,7 +301,11 @@ impl<'a> Reader<'a> {
         let name = fetched.name.clone();
         let content = self
             .content(name, fetched.text.clone(), &given, &fetched.place, &mut None)
-            .map_err(|stop| prefixed(stop, &shown, location.span))?;
+            .map_err(|stop| prefixed(stop, &shown));
+        if let Some(source) = self.sources.get_mut(sources_before) {
+            source.included_at = Some(location.span);
+        }
+        let content = content?;
         if kind == Kind::Component && self.has_spec_include(sources_before) {
             let text =
                 format!("Component `{shown}` cannot use `spec:include`. This keyword is not supported in components");
@@ -436,7 +441,7 @@ fn joined(errors: &[InputError]) -> Stop {
 }
 
 /// Names the file in the messages about its own text.
-fn prefixed(stop: Stop, shown: &str, _include: Span) -> Stop {
+fn prefixed(stop: Stop, shown: &str) -> Stop {
     match stop {
         Stop::Pending => Stop::Pending,
         Stop::Wrong(found) => Stop::Wrong(

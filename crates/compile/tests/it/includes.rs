@@ -518,3 +518,34 @@ fn a_file_with_its_hash_is_as_fixed_as_the_commit() {
     world.files.insert(remote(url, Some("sha256-YWJj")), failed);
     assert!(!world.load(&pinned).is_fixed, "it may be there the next time");
 }
+
+#[test]
+fn an_error_in_an_included_file_shows_the_chain_of_includes() {
+    let world = World::with(&[
+        ("outer.yml", "# first\ninclude: [inner.yml]\n"),
+        ("inner.yml", "job:\n  stage: tset\n  script: x\n"),
+        ("broken.yml", "a: [b\n"),
+        ("absent.yml", "include: nowhere.yml\n"),
+    ]);
+    for (text, expected) in [
+        (
+            "\ninclude:\n  - local: outer.yml\n",
+            &["inner.yml:2:10", "outer.yml:2:11", ".gitlab-ci.yml:3:5"][..],
+        ),
+        ("include: broken.yml\n", &["broken.yml:2:1", ".gitlab-ci.yml:1:10"]),
+        ("include: absent.yml\n", &["absent.yml:1:10", ".gitlab-ci.yml:1:10"]),
+        ("include: nowhere.yml\n", &[".gitlab-ci.yml:1:10"]),
+    ] {
+        let loaded = world.load(text);
+        let places: Vec<String> = loaded.diagnostics[0]
+            .locations
+            .iter()
+            .map(|at| format!("{}:{}:{}", at.file, at.line, at.column))
+            .collect();
+        assert_eq!(places, expected, "{text}");
+        let shown = compile::render(&loaded.diagnostics[0], &loaded.sources);
+        for place in expected {
+            assert!(shown.contains(place), "{place} is missing in\n{shown}");
+        }
+    }
+}
