@@ -52,7 +52,7 @@ fn include(url: &ExternalUrl, linted: &Linted, file: &Included) -> Include {
         FileKey::Component { .. } => (file.path.as_deref().map(|path| of_project("blob", path)), None),
         FileKey::Remote { url, .. } => (None, Some(url.clone())),
         FileKey::Template { name } => (None, Some(template_address(url, name))),
-        FileKey::Given { .. } => (None, None),
+        FileKey::Artifact { .. } => (None, None),
     };
     let mut extra = Map::new();
     if let (FileKey::Project { project, git_ref, .. }, "file") = (&file.key, kind) {
