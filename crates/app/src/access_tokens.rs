@@ -130,6 +130,19 @@ pub async fn create_own(app: &App, caller: &Caller, new: NewToken) -> Result<Mad
     create(app, user.id, new).await
 }
 
+/// Creates a token for the caller, with any scopes: only in a session, which could do all of it anyway.
+///
+/// # Errors
+///
+/// 401 for nobody, 403 for anything but a session; 400 for values out of range.
+pub async fn create_in_session(app: &App, caller: &Caller, new: NewToken) -> Result<Made> {
+    match caller {
+        Caller::User(user) if matches!(user.credential, Credential::Session) => create(app, user.user.id, new).await,
+        Caller::Anonymous => Err(Error::Unauthorized),
+        _ => Err(Error::forbidden()),
+    }
+}
+
 /// Lists tokens by id and their number: one's own, or any for administrators.
 ///
 /// # Errors

@@ -11,7 +11,7 @@ use crate::App;
 use crate::caller::{Caller, Credential, JobCaller, UserCaller};
 use crate::error::{Error, Result, TokenProblem};
 use crate::keys::JOB_TOKEN_PREFIX;
-use crate::lookup;
+use crate::{lookup, sessions};
 
 /// The credentials of one request, each from the first place that had one.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +22,8 @@ pub struct Presented {
     pub access_token: Option<String>,
     /// Parameter `job_token`, parameter `token`, or header `JOB-TOKEN`.
     pub job_token: Option<String>,
+    /// What the cookie of a browser's session holds; counts when there is no other credential.
+    pub session: Option<String>,
     /// Parameter or header `sudo`: id or name of the user to act as.
     pub sudo: Option<String>,
 }
@@ -46,6 +48,7 @@ pub async fn caller(app: &App, presented: Presented, accept: Accept) -> Result<C
         bearer,
         access_token,
         job_token,
+        session,
         sudo,
     } = presented;
     let is_job_token = |token: &String| token.starts_with(JOB_TOKEN_PREFIX);
@@ -56,9 +59,13 @@ pub async fn caller(app: &App, presented: Presented, accept: Accept) -> Result<C
     };
     let caller = match bearer.or(access_token).filter(|token| !is_job_token(token)) {
         Some(token) => user_caller(app, token, accept).await?,
-        None => match job_token {
-            Some(token) => job_caller(app, token).await?,
-            None => Caller::Anonymous,
+        None => match (job_token, session) {
+            (Some(token), _) => job_caller(app, token).await?,
+            // A session that has ended is no wrong credential: browsers send its cookie all the same.
+            (None, Some(text)) => sessions::current(app, &text)
+                .await?
+                .map_or(Caller::Anonymous, |current| current.caller),
+            (None, None) => Caller::Anonymous,
         },
     };
     match sudo {

@@ -90,6 +90,10 @@ pub struct Parts {
     pub logs: runners::Logs,
     /// Who watches what.
     pub live: live::Live,
+    /// Where lines of logs begin that were looked at lately.
+    pub lines: jobs::log::Lines,
+    /// Figures of projects that were looked at lately.
+    pub charts: pipelines::chart::Charts,
 }
 
 impl App {

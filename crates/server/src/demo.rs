@@ -78,8 +78,15 @@ async fn show(server: &Server, once: bool) -> anyhow::Result<ExitCode> {
     let pipeline_id = pipeline["id"].as_i64().context("a pipeline without id")?;
     println!();
     let ending = follow(&holder, id, pipeline_id).await?;
+    let password = server.first_start.as_ref().and_then(|made| made.password.as_deref());
     println!(
-        "\nIts JSON:   curl --header 'PRIVATE-TOKEN: {token}' {}/api/v4/projects/{id}/pipelines/{pipeline_id}",
+        "\nIts page:   {}/-/pipelines/{pipeline_id}   (sign in as `{}`, password {})",
+        project["web_url"].as_str().unwrap_or_default(),
+        app::setup::ROOT,
+        password.unwrap_or("as given")
+    );
+    println!(
+        "Its JSON:   curl --header 'PRIVATE-TOKEN: {token}' {}/api/v4/projects/{id}/pipelines/{pipeline_id}",
         server.url()
     );
     println!("Once more:  {curl}");

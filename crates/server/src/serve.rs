@@ -193,6 +193,8 @@ pub(crate) fn open_with(config: &Config, key: &[u8; 32], settings: app::Settings
         bridges: app::bridges::Queue::default(),
         logs: app::runners::Logs::default(),
         live: app::live::Live::default(),
+        lines: app::jobs::log::Lines::default(),
+        charts: app::pipelines::chart::Charts::default(),
     }))
 }
 

@@ -12,6 +12,7 @@ use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, Method, header};
 use model::User;
 
+use crate::cookies;
 use crate::page::Page;
 use crate::params::{self, Params, Reader};
 use crate::respond::ApiError;
@@ -168,13 +169,27 @@ impl<P: Policy> FromRequest<App> for Call<P> {
             job_token: P::JOB_TOKEN,
             scopes: if reads { P::READ } else { P::WRITE },
         };
-        let caller = authenticate::caller(app, presented(&parts.headers, &params), accept).await?;
+        let mut presented = presented(&parts.headers, &params);
+        if reads && is_own_script(&parts.headers) {
+            presented.session = cookies::session(&parts.headers);
+        }
+        let caller = authenticate::caller(app, presented, accept).await?;
         Ok(Call {
             caller,
             params,
             policy: PhantomData,
         })
     }
+}
+
+/// Whether a browser's cookie may count: for what scripts of our own pages read. A file of a repository or
+/// of a job that is opened as a page of its own must not be able to act as its reader.
+fn is_own_script(headers: &HeaderMap) -> bool {
+    let says = |name: &str, accepted: &[&[u8]]| {
+        let value = headers.get(name).map(|value| value.as_bytes());
+        value.is_none_or(|value| accepted.contains(&value))
+    };
+    says("sec-fetch-site", &[b"same-origin"]) && says("sec-fetch-dest", &[b"empty"])
 }
 
 /// Finds the credentials of a request.
@@ -193,6 +208,7 @@ fn presented(headers: &HeaderMap, params: &Params) -> Presented {
         job_token: param("job_token")
             .or_else(|| param("token"))
             .or_else(|| header("job-token")),
+        session: None,
         sudo: param("sudo").or_else(|| header("sudo")),
     }
 }

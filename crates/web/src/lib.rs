@@ -7,10 +7,12 @@
 mod api;
 mod base64;
 pub mod call;
+mod cookies;
 pub mod envelope;
 mod git;
 mod health;
 pub mod page;
+mod pages;
 pub mod params;
 pub mod present;
 pub mod respond;

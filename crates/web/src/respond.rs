@@ -37,9 +37,7 @@ impl From<Error> for ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let error = self.0;
-        if let Error::Internal(cause) = &error {
-            error!(error = %chain(cause.as_ref()), "a call failed: {}", chain(cause.as_ref()));
-        }
+        log(&error);
         let mut response = (status(&error), Json(body(&error))).into_response();
         add_headers(&error, &mut response);
         response
@@ -84,7 +82,14 @@ pub fn panicked() -> Response {
         .into_response()
 }
 
-fn status(error: &Error) -> StatusCode {
+/// Writes an error that nobody foresaw to the log.
+pub(crate) fn log(error: &Error) {
+    if let Error::Internal(cause) = error {
+        error!(error = %chain(cause.as_ref()), "a call failed: {}", chain(cause.as_ref()));
+    }
+}
+
+pub(crate) fn status(error: &Error) -> StatusCode {
     match error {
         Error::Unauthorized | Error::UnauthorizedMessage(_) | Error::InvalidToken(_) => StatusCode::UNAUTHORIZED,
         Error::InsufficientScope { .. } | Error::Forbidden(_) => StatusCode::FORBIDDEN,

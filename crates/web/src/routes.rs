@@ -6,14 +6,19 @@ use axum::extract::Request;
 use axum::http::{StatusCode, Uri};
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
+use tower::ServiceExt as _;
 
-use crate::{api, envelope, git, health, respond};
+use crate::{api, envelope, git, health, pages, respond};
 
 /// Returns everything this crate serves.
 pub fn router(app: App) -> Router {
     let routes = Router::new().merge(health::routes()).nest("/api/v4", api::routes());
+    // What the API does not know is an address of a page, or of nothing.
+    let pages = pages::service(app.clone());
+    let other = move |request: Request| other(pages.clone(), request);
+    let routes = routes.method_not_allowed_fallback(other.clone()).fallback(other);
     // A layer sees only the answers that are there already: git comes after those for unknown addresses.
-    wrap(git::add(with_answers_for_unknown(routes), app.clone())).with_state(app)
+    wrap(git::add(routes, app.clone())).with_state(app)
 }
 
 /// Adds the answers for unknown addresses and methods, and wraps every call in the envelope.
@@ -27,6 +32,15 @@ fn with_answers_for_unknown<S: Clone + Send + Sync + 'static>(routes: Router<S>)
 
 fn wrap<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
     routes.layer(from_fn(envelope::wrap))
+}
+
+/// An address that no route of the API has.
+async fn other(pages: Router, request: Request) -> Response {
+    if is_api(request.uri()) || is_below(request.uri().path(), "/api") {
+        return unknown(request).await;
+    }
+    let Ok(response) = pages.oneshot(request).await;
+    response
 }
 
 /// In GitLab a known path with a wrong method is as unknown as any other.
@@ -57,7 +71,6 @@ mod tests {
     use super::*;
     use axum::body::Body;
     use axum::routing::get;
-    use tower::ServiceExt as _;
 
     async fn call(method: &str, uri: &str) -> (u16, axum::http::HeaderMap, String) {
         async fn boom() {

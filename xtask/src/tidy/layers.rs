@@ -18,12 +18,13 @@ const EDGES: &[(&str, &[&str])] = &[
         "app",
         &["model", "compile", "schedule", "store", "git", "blob", "outbound"],
     ),
-    ("web", &["model", "app", "wire"]),
+    ("pages", &["model"]),
+    ("web", &["model", "app", "pages", "wire"]),
     ("runner", &["wire"]),
     (
         "server",
         &[
-            "model", "wire", "compile", "schedule", "store", "git", "blob", "outbound", "app", "web", "runner",
+            "model", "wire", "compile", "schedule", "store", "git", "blob", "outbound", "app", "pages", "web", "runner",
         ],
     ),
     // Drives the binary from outside, so that every crate may use it in its tests.
@@ -50,7 +51,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("chacha20poly1305", &["app"]),
     ("hmac", &["app"]),
     ("getrandom", &["app", "runner"]),
-    ("askama", &["web"]),
+    ("askama", &["pages", "web"]),
     ("clap", &["server"]),
     ("toml", &["server"]),
     ("tracing-subscriber", &["server"]),

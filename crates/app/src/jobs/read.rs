@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 pub use blob::Reader;
 use model::{Job, JobId, Pipeline, PipelineId, Project, Runner, RunnerManager, Sha, Status, User, UserId};
-use store::ops::artifacts::Artifact;
+pub use store::ops::artifacts::Artifact;
 use store::ops::jobs::{JobFilter, JobOf};
 use store::ops::page::{Page, Sort};
 use store::{Tx, ops};
@@ -150,7 +150,7 @@ pub(super) fn readable(app: &App, tx: &mut dyn Tx, caller: &Caller, key: &Projec
 }
 
 /// Gathers what is shown beside jobs, each thing once.
-async fn show(app: &App, project: Project, jobs: Vec<Job>) -> Result<Vec<Shown>> {
+pub(crate) async fn show(app: &App, project: Project, jobs: Vec<Job>) -> Result<Vec<Shown>> {
     let asked = jobs.clone();
     let around = app.store.read(move |tx| Around::of(tx, &asked)).await?;
     let commits = commits(app, &project, &around.pipelines).await?;

@@ -1,4 +1,4 @@
-//! `POST /projects/:id/pipeline`: somebody with an access token asks for a pipeline.
+//! `POST /projects/:id/pipeline` and the form that does the same: somebody asks for a pipeline.
 
 use model::definition::GivenVariable;
 use model::{Sha, Source};
@@ -31,7 +31,17 @@ pub struct ApiCall {
 ///
 /// 401, 403 or 404 as project and role say; otherwise what [`create::create`] says, always 400.
 pub async fn create_by_api(app: &App, caller: Caller, key: ProjectKey, call: ApiCall) -> Result<Created> {
-    let (request, context) = request(app, caller, key, call).await?;
+    let (request, context) = request(app, caller, key, call, Source::Api).await?;
+    create::create(app, request, &context).await
+}
+
+/// As [`create_by_api`], with `source=web`.
+///
+/// # Errors
+///
+/// The same.
+pub async fn create_on_page(app: &App, caller: Caller, key: ProjectKey, call: ApiCall) -> Result<Created> {
+    let (request, context) = request(app, caller, key, call, Source::Web).await?;
     create::create(app, request, &context).await
 }
 
@@ -41,7 +51,20 @@ pub async fn create_by_api(app: &App, caller: Caller, key: ProjectKey, call: Api
 ///
 /// The same.
 pub async fn dry_run_by_api(app: &App, caller: Caller, key: ProjectKey, call: ApiCall) -> Result<DryRun> {
-    let (request, context) = request(app, caller, key, call).await?;
+    dry_run_of(app, caller, key, call, Source::Api).await
+}
+
+/// Says what [`create_on_page`] would create.
+///
+/// # Errors
+///
+/// The same.
+pub async fn dry_run_on_page(app: &App, caller: Caller, key: ProjectKey, call: ApiCall) -> Result<DryRun> {
+    dry_run_of(app, caller, key, call, Source::Web).await
+}
+
+async fn dry_run_of(app: &App, caller: Caller, key: ProjectKey, call: ApiCall, source: Source) -> Result<DryRun> {
+    let (request, context) = request(app, caller, key, call, source).await?;
     let reveal = Reveal {
         settings: request.is_admin || request.role >= Ability::AdminProject.minimum_role(),
         given: true,
@@ -49,7 +72,13 @@ pub async fn dry_run_by_api(app: &App, caller: Caller, key: ProjectKey, call: Ap
     dry_run::dry_run(app, request, &context, reveal).await
 }
 
-async fn request(app: &App, caller: Caller, key: ProjectKey, call: ApiCall) -> Result<(NewPipeline, Context)> {
+async fn request(
+    app: &App,
+    caller: Caller,
+    key: ProjectKey,
+    call: ApiCall,
+    source: Source,
+) -> Result<(NewPipeline, Context)> {
     let user = caller.user().ok_or(Error::Unauthorized)?.clone();
     let is_admin = caller.is_admin();
     let this = app.clone();
@@ -72,7 +101,7 @@ async fn request(app: &App, caller: Caller, key: ProjectKey, call: ApiCall) -> R
         ref_text: call.ref_text,
         sha: None,
         before_sha: Sha::zero(),
-        source: Source::Api,
+        source,
         variables: call.variables,
         call_variables: Vec::new(),
         inputs: call.inputs,

@@ -80,6 +80,8 @@ impl Place {
             bridges: app::bridges::Queue::default(),
             logs: Logs::default(),
             live: app::live::Live::default(),
+            lines: app::jobs::log::Lines::default(),
+            charts: app::pipelines::chart::Charts::default(),
         });
         let (token, password) = ("glpat-00000000000000".to_owned(), "password".to_owned());
         app::setup::first_start(&app, Some(token), Some(password))

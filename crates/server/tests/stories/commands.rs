@@ -34,6 +34,7 @@ fn the_demo_triggers_a_pipeline_follows_it_and_says_how_to_do_it_again() {
         "curl --request POST --form token=glptt-",
         "pipeline 2: success",
         "/api/v4/projects/1/pipelines/2",
+        "/root/demo/-/pipelines/2   (sign in as `root`, password ",
     ] {
         assert!(text.contains(expected), "`{expected}` is not in:\n{text}");
     }

@@ -59,6 +59,7 @@ pub fn statements() -> Vec<&'static Sql> {
         namespaces::STATEMENTS,
         pipelines::STATEMENTS,
         pipelines::INSERT_STATEMENTS,
+        pipelines::month::STATEMENTS,
         projects::STATEMENTS,
         protected_refs::STATEMENTS,
         queue::STATEMENTS,

@@ -2,6 +2,7 @@
 
 mod insert;
 mod list;
+pub mod month;
 
 use model::{GitRef, JobId, Pipeline, PipelineId, PipelineIid, ProjectId, Sha};
 

@@ -57,6 +57,8 @@ impl Server {
             bridges: app::bridges::Queue::default(),
             logs: app::runners::Logs::default(),
             live: app::live::Live::new(PACE),
+            lines: app::jobs::log::Lines::default(),
+            charts: app::pipelines::chart::Charts::default(),
         });
         // Ends with the test's runtime, as serving does.
         let (stop, stopped) = tokio::sync::watch::channel(false);

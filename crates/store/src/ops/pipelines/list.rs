@@ -1,6 +1,6 @@
 //! Lists of pipelines with every filter of GitLab's API (rest-api.md 3.2), each on an index.
 
-use model::{Pipeline, ProjectId, Source, Status, Timestamp};
+use model::{Pipeline, PipelineId, PipelineIid, ProjectId, Source, Status, Timestamp, TriggerTokenId};
 
 use super::{pipeline_columns, read};
 use crate::error::StoreError;
@@ -69,6 +69,16 @@ pub struct PipelineFilter<'a> {
     pub created_after: Option<Timestamp>,
     /// Created before.
     pub created_before: Option<Timestamp>,
+    /// This one only.
+    pub id: Option<PipelineId>,
+    /// Beginning of `sha`.
+    pub sha_prefix: Option<&'a str>,
+    /// Started by this trigger token.
+    pub trigger_token_id: Option<TriggerTokenId>,
+    /// Only numbers below (keyset paging).
+    pub iid_before: Option<PipelineIid>,
+    /// Only numbers above.
+    pub iid_after: Option<PipelineIid>,
     /// `order_by`.
     pub order: PipelineOrder,
     /// `sort`.
@@ -93,6 +103,11 @@ impl PipelineFilter<'_> {
             updated_before: None,
             created_after: None,
             created_before: None,
+            id: None,
+            sha_prefix: None,
+            trigger_token_id: None,
+            iid_before: None,
+            iid_after: None,
             order: PipelineOrder::default(),
             sort: Sort::default(),
         }
@@ -172,6 +187,14 @@ fn select<'a>(is_postgres: bool, select: &str, filter: &PipelineFilter<'a>, user
     query.and_some("updated_at < ?", filter.updated_before);
     query.and_some("created_at > ?", filter.created_after);
     query.and_some("created_at < ?", filter.created_before);
+    query.and_some("id = ?", filter.id);
+    if let Some(prefix) = filter.sha_prefix {
+        // No digit comes after `f`.
+        query.and_with("sha >= ? AND sha < (? || 'g')", prefix);
+    }
+    query.and_some("trigger_token_id = ?", filter.trigger_token_id);
+    query.and_some("iid < ?", filter.iid_before);
+    query.and_some("iid > ?", filter.iid_after);
     query
 }
 

@@ -1,0 +1,111 @@
+// Live updates. Everything else works without this file.
+"use strict";
+
+// The server writes times in the reader's zone once it knows it.
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+if (zone && !document.cookie.includes("tripline_zone=")) {
+  document.cookie = `tripline_zone=${encodeURIComponent(zone)};path=/;max-age=31536000;samesite=lax`;
+}
+
+// Buttons that copy are shown where copying works.
+for (const button of document.querySelectorAll("button[data-copy]")) {
+  if (!navigator.clipboard) continue;
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    const source = document.getElementById(button.dataset.copy);
+    await navigator.clipboard.writeText(source.value ?? source.textContent);
+    button.dataset.done = "";
+    document.getElementById("announcement").textContent = button.dataset.said;
+    setTimeout(() => delete button.dataset.done, 2000);
+  });
+}
+
+const log = document.getElementById("log");
+const follow = document.getElementById("follow");
+
+// Runs `work` soon, never twice at a time, and once more when it was asked for meanwhile.
+function paced(work, pause) {
+  let state = "idle";
+  const run = async () => {
+    state = "running";
+    try {
+      await work();
+    } catch {
+      // The next event tries again.
+    }
+    await new Promise((done) => setTimeout(done, pause));
+    if (state === "again") run();
+    else state = "idle";
+  };
+  return () => {
+    if (state === "idle") run();
+    else state = "again";
+  };
+}
+
+// Asks for this page again and takes over the parts that change, except those somebody is busy in.
+async function refresh() {
+  const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+  if (!answer.ok || answer.redirected) return location.reload();
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  for (const part of document.querySelectorAll("[data-live]")) {
+    const other = fresh.getElementById(part.id);
+    const busy = part.contains(document.activeElement) || part.querySelector("details.confirm[open]");
+    if (other && !busy && other.innerHTML !== part.innerHTML) part.innerHTML = other.innerHTML;
+  }
+}
+
+// Adds what has come to the end of a log; sections that go on are continued.
+function merge(into, from) {
+  for (const node of [...from.children]) {
+    const known = node.dataset.part === undefined ? null : document.getElementById(node.id);
+    if (!known) {
+      into.append(node);
+      continue;
+    }
+    if (node.dataset.part) known.querySelector(".took").textContent = node.dataset.part;
+    merge(known, node);
+  }
+}
+
+function lastLine() {
+  const lines = log.querySelectorAll("a[id^=L]");
+  return lines.length ? Number(lines[lines.length - 1].id.slice(1)) : 0;
+}
+
+async function grow() {
+  const answer = await fetch(`${log.dataset.grows}?after=${lastLine()}`);
+  if (!answer.ok) return;
+  const piece = document.createElement("template");
+  piece.innerHTML = await answer.text();
+  merge(log, piece.content);
+  const range = answer.headers.get("x-log-range");
+  if (range) document.getElementById("log-range").textContent = decodeURIComponent(range);
+  if (follow.checked) log.lastElementChild?.scrollIntoView({ block: "end" });
+}
+
+if (log?.dataset.grows) {
+  document.getElementById("follow-box").hidden = false;
+  follow.checked = !location.hash;
+  if (follow.checked) log.lastElementChild?.scrollIntoView({ block: "end" });
+  // Whoever scrolls up wants to read.
+  addEventListener("wheel", (event) => {
+    if (event.deltaY < 0) follow.checked = false;
+  }, { passive: true });
+}
+
+const live = document.getElementById("live");
+if (live) {
+  const source = new EventSource(live.dataset.events);
+  const refreshSoon = paced(refresh, 1000);
+  const growSoon = paced(() => (log?.dataset.grows ? grow() : location.reload()), 700);
+  source.addEventListener("pipeline", refreshSoon);
+  source.addEventListener("job", refreshSoon);
+  source.addEventListener("trace", growSoon);
+  source.addEventListener("denied", () => source.close());
+  source.addEventListener("end", async () => {
+    source.close();
+    if (log?.dataset.grows) await grow();
+    await refresh();
+  });
+}

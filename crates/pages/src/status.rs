@@ -1,0 +1,167 @@
+//! Statuses, sources and roles as people read them.
+
+use std::borrow::Borrow;
+
+use model::{AccessLevel, FailureReason, Source, Status, Visibility};
+
+use crate::html::{Escaped, Html};
+use crate::language::Language;
+
+/// Whether a status also says that something failed that was allowed to.
+pub type WithWarnings = bool;
+
+impl Language {
+    /// The word for a status.
+    #[must_use]
+    pub const fn status(self, status: Status) -> &'static str {
+        let (english, japanese) = match status {
+            Status::Created => ("created", "作成済み"),
+            Status::WaitingForResource => ("waiting for resource", "リソース待ち"),
+            Status::Preparing => ("preparing", "準備中"),
+            Status::WaitingForCallback => ("waiting for callback", "コールバック待ち"),
+            Status::Pending => ("pending", "待機中"),
+            Status::Running => ("running", "実行中"),
+            Status::Success => ("passed", "成功"),
+            Status::Failed => ("failed", "失敗"),
+            Status::Canceling => ("canceling", "キャンセル処理中"),
+            Status::Canceled => ("canceled", "キャンセル済み"),
+            Status::Skipped => ("skipped", "スキップ"),
+            Status::Manual => ("manual", "手動"),
+            Status::Scheduled => ("scheduled", "予約済み"),
+        };
+        match self {
+            Language::English => english,
+            Language::Japanese => japanese,
+        }
+    }
+
+    /// A badge with icon and word.
+    #[must_use]
+    pub fn badge(self, status: impl Borrow<Status>, warnings: impl Borrow<WithWarnings>) -> Html {
+        let (status, warnings) = (*status.borrow(), *warnings.borrow());
+        let warned = warnings && status == Status::Success;
+        let (class, word) = if warned {
+            ("warning", self.passed_with_warnings())
+        } else {
+            (class(status), self.status(status))
+        };
+        Html::new(format!(
+            "<span class=\"badge s-{class}\">{}<span>{}</span></span>",
+            icon(class).as_str(),
+            Escaped(word)
+        ))
+    }
+
+    /// A mark: the icon alone, with the word for those who do not see it.
+    #[must_use]
+    pub fn mark(self, status: impl Borrow<Status>, allowed_to_fail: impl Borrow<bool>) -> Html {
+        let (status, allowed_to_fail) = (*status.borrow(), *allowed_to_fail.borrow());
+        let class = if allowed_to_fail && status == Status::Failed {
+            "warning"
+        } else {
+            class(status)
+        };
+        Html::new(format!(
+            "<span class=\"mark s-{class}\">{}<span class=\"hidden\">{}</span></span>",
+            icon(class).as_str(),
+            Escaped(self.status(status))
+        ))
+    }
+
+    /// Why a pipeline exists.
+    #[must_use]
+    pub fn source(self, source: impl Borrow<Source>) -> String {
+        let source = *source.borrow();
+        let japanese = match source.as_str() {
+            "push" => "プッシュ",
+            "web" => "画面から",
+            "trigger" => "トリガー",
+            "schedule" => "スケジュール",
+            "api" => "API",
+            "pipeline" => "他プロジェクトのパイプライン",
+            "parent_pipeline" => "親パイプライン",
+            other => return other.replace('_', " "),
+        };
+        match self {
+            Language::English => source.as_str().replace('_', " "),
+            Language::Japanese => japanese.to_owned(),
+        }
+    }
+
+    /// The word for a role.
+    #[must_use]
+    pub fn role(self, level: impl Borrow<AccessLevel>) -> &'static str {
+        match *level.borrow() {
+            AccessLevel::None => match self {
+                Language::English => "No access",
+                Language::Japanese => "権限なし",
+            },
+            AccessLevel::Guest => "Guest",
+            AccessLevel::Planner => "Planner",
+            AccessLevel::Reporter => "Reporter",
+            AccessLevel::Developer => "Developer",
+            AccessLevel::Maintainer => "Maintainer",
+            AccessLevel::Owner => "Owner",
+        }
+    }
+
+    /// The word for a visibility.
+    #[must_use]
+    pub fn visibility(self, visibility: impl Borrow<Visibility>) -> &'static str {
+        match (self, *visibility.borrow()) {
+            (Language::English, Visibility::Private) => "Private",
+            (Language::English, Visibility::Internal) => "Internal",
+            (Language::English, Visibility::Public) => "Public",
+            (Language::Japanese, Visibility::Private) => "非公開",
+            (Language::Japanese, Visibility::Internal) => "内部公開",
+            (Language::Japanese, Visibility::Public) => "公開",
+        }
+    }
+
+    /// Why a job failed.
+    #[must_use]
+    pub fn failure(self, reason: impl Borrow<FailureReason>) -> String {
+        let reason = *reason.borrow();
+        let japanese = match reason {
+            FailureReason::ScriptFailure => "スクリプトが失敗しました",
+            FailureReason::RunnerSystemFailure => "ランナーの障害です",
+            FailureReason::StuckOrTimeoutFailure => "実行できるランナーが見つかりませんでした",
+            FailureReason::JobExecutionTimeout => "制限時間を超えました",
+            other => return other.as_str().replace('_', " "),
+        };
+        match (self, reason) {
+            (Language::Japanese, _) => japanese.to_owned(),
+            (Language::English, FailureReason::ScriptFailure) => "The script failed".to_owned(),
+            (Language::English, FailureReason::RunnerSystemFailure) => "The runner had a problem".to_owned(),
+            (Language::English, FailureReason::StuckOrTimeoutFailure) => "No runner took the job in time".to_owned(),
+            (Language::English, FailureReason::JobExecutionTimeout) => "It ran longer than it may".to_owned(),
+            (Language::English, other) => other.as_str().replace('_', " "),
+        }
+    }
+}
+
+/// The class of a status in the style sheet, which is also the name of its icon.
+#[must_use]
+pub const fn class(status: Status) -> &'static str {
+    match status {
+        Status::Created | Status::WaitingForCallback => "created",
+        Status::WaitingForResource | Status::Preparing | Status::Pending => "pending",
+        Status::Running | Status::Canceling => "running",
+        Status::Success => "success",
+        Status::Failed => "failed",
+        Status::Canceled => "canceled",
+        Status::Skipped => "skipped",
+        Status::Manual => "manual",
+        Status::Scheduled => "scheduled",
+    }
+}
+
+/// An icon of the project's own set, hidden from screen readers.
+#[must_use]
+pub fn icon(name: &str) -> Html {
+    Html::new(format!(
+        "<svg class=\"icon\" aria-hidden=\"true\" viewBox=\"0 0 16 16\"><use href=\"{}#{}\"/></svg>",
+        crate::assets::icons_path(),
+        Escaped(name)
+    ))
+}

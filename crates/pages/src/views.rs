@@ -1,0 +1,68 @@
+//! The pages: one struct each, filled in by `web`, with the template that shows it.
+
+mod account;
+mod job;
+mod pipeline;
+mod pipelines;
+mod projects;
+mod run;
+mod settings;
+
+pub use account::*;
+pub use job::*;
+pub use pipeline::*;
+pub use pipelines::*;
+pub use projects::*;
+pub use run::*;
+pub use settings::*;
+
+use model::TriggerToken;
+
+/// The trigger token that started something, as everybody may see it.
+#[derive(Clone, Debug)]
+pub struct TokenView {
+    /// Its visible characters; `None` when it no longer exists.
+    pub short: Option<String>,
+    /// Its description.
+    pub description: String,
+}
+
+impl TokenView {
+    /// Shows a token that may be gone.
+    #[must_use]
+    pub fn new(token: Option<&TriggerToken>) -> TokenView {
+        TokenView {
+            short: token.map(|token| token.short.clone()),
+            description: token.and_then(|token| token.description.clone()).unwrap_or_default(),
+        }
+    }
+}
+
+/// One choice of a list.
+#[derive(Clone, Debug)]
+pub struct Choice {
+    /// What is sent.
+    pub value: String,
+    /// What is read.
+    pub label: String,
+    /// Whether it is chosen.
+    pub selected: bool,
+}
+
+impl Choice {
+    /// Makes a choice.
+    #[must_use]
+    pub fn new(value: impl Into<String>, label: impl Into<String>, chosen: &str) -> Choice {
+        let value = value.into();
+        Choice {
+            selected: value == chosen,
+            label: label.into(),
+            value,
+        }
+    }
+}
+
+/// First eight digits of a commit id.
+fn short_sha(sha: &model::Sha) -> &str {
+    sha.as_str().get(..8).unwrap_or_default()
+}

@@ -1,0 +1,264 @@
+//! Settings of a project and administration of the server.
+
+use askama::Template;
+use model::{AccessLevel, Project, ProtectedRef, Status, Timestamp, User};
+
+use super::Choice;
+use crate::frame::{Frame, Notice, Tab, Theme};
+use crate::language::Language;
+
+/// A trigger token in the settings.
+#[derive(Debug)]
+pub struct TriggerRow {
+    /// Its id.
+    pub id: i64,
+    /// The whole token for its owner, four characters for others.
+    pub text: String,
+    /// Whether this is the whole token.
+    pub is_whole: bool,
+    /// Description.
+    pub description: String,
+    /// Display name of the owner.
+    pub owner: String,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it was last used.
+    pub last_used_at: Option<Timestamp>,
+    /// When it expires.
+    pub expires_at: Option<Timestamp>,
+    /// Whether it has expired.
+    pub is_expired: bool,
+}
+
+/// A CI/CD variable in the settings.
+#[derive(Debug)]
+pub struct VariableRow {
+    /// Key.
+    pub key: String,
+    /// Value; `None` when it is never shown.
+    pub value: Option<String>,
+    /// Description.
+    pub description: String,
+    /// Whether it is a file.
+    pub is_file: bool,
+    /// Only for protected refs.
+    pub protected: bool,
+    /// Hidden in logs.
+    pub masked: bool,
+    /// Taken literally.
+    pub raw: bool,
+    /// For which environments.
+    pub scope: String,
+}
+
+/// A runner in the settings.
+#[derive(Debug)]
+pub struct RunnerRow {
+    /// Its id.
+    pub id: i64,
+    /// Description.
+    pub description: String,
+    /// Whom it serves, as it is read.
+    pub serves: &'static str,
+    /// Whether it was heard of lately.
+    pub is_online: bool,
+    /// Whether it takes no jobs.
+    pub paused: bool,
+    /// Tags.
+    pub tags: Vec<String>,
+    /// When it was last heard of.
+    pub contacted_at: Option<Timestamp>,
+    /// Whether the reader may change it here.
+    pub may_change: bool,
+}
+
+/// A part of the CI/CD settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Trigger tokens.
+    Triggers,
+    /// Variables.
+    Variables,
+    /// Runners.
+    Runners,
+    /// General.
+    General,
+    /// Protected branches and tags.
+    Repository,
+}
+
+impl Part {
+    /// Whether it is this one.
+    #[must_use]
+    pub fn is(self, part: Part) -> bool {
+        self == part
+    }
+}
+
+/// Trigger tokens of a project.
+#[derive(Debug, Template)]
+#[template(path = "settings_triggers.html")]
+pub struct TriggersPage {
+    /// Around the page.
+    pub f: Frame,
+    /// Full path of the project.
+    pub path: String,
+    /// Which settings.
+    pub part: Part,
+    /// The tokens.
+    pub rows: Vec<TriggerRow>,
+    /// A token that was just made.
+    pub new_token: Option<String>,
+    /// The description that was tried.
+    pub description: String,
+    /// Address of the trigger call.
+    pub trigger_url: String,
+    /// Address of the trigger call for a ref, for webhooks.
+    pub webhook_url: String,
+    /// Default branch.
+    pub branch: String,
+}
+
+/// Variables of a project.
+#[derive(Debug, Template)]
+#[template(path = "settings_variables.html")]
+pub struct VariablesPage {
+    /// Around the page.
+    pub f: Frame,
+    /// Full path of the project.
+    pub path: String,
+    /// Which settings.
+    pub part: Part,
+    /// The variables.
+    pub rows: Vec<VariableRow>,
+    /// Whether values are shown.
+    pub revealed: bool,
+    /// The key that was tried.
+    pub key: String,
+}
+
+/// Runners of a project, or of the server.
+#[derive(Debug, Template)]
+#[template(path = "settings_runners.html")]
+pub struct RunnersPage {
+    /// Around the page.
+    pub f: Frame,
+    /// Address of this page.
+    pub here: String,
+    /// Full path of the project; `None` for the server's.
+    pub path: Option<String>,
+    /// Which settings.
+    pub part: Part,
+    /// The runners.
+    pub rows: Vec<RunnerRow>,
+    /// The command that registers a runner that was just made.
+    pub register: Option<String>,
+    /// The same for our own runner.
+    pub register_own: String,
+}
+
+/// General settings of a project.
+#[derive(Debug, Template)]
+#[template(path = "settings_general.html")]
+pub struct GeneralPage {
+    /// Around the page.
+    pub f: Frame,
+    /// Which settings.
+    pub part: Part,
+    /// The project.
+    pub project: Project,
+    /// Who may give variables.
+    pub override_roles: Vec<Choice>,
+    /// Visibilities.
+    pub visibilities: Vec<Choice>,
+    /// Whether the reader may delete the project.
+    pub may_delete: bool,
+}
+
+impl GeneralPage {
+    /// Timeout of a job in minutes.
+    #[must_use]
+    pub fn timeout_minutes(&self) -> i64 {
+        self.project.settings.build_timeout_seconds / 60
+    }
+}
+
+/// Protected branches and tags.
+#[derive(Debug, Template)]
+#[template(path = "settings_repository.html")]
+pub struct ProtectedPage {
+    /// Around the page.
+    pub f: Frame,
+    /// Full path of the project.
+    pub path: String,
+    /// Which settings.
+    pub part: Part,
+    /// Branches.
+    pub branches: Vec<ProtectedRef>,
+    /// Tags.
+    pub tags: Vec<ProtectedRef>,
+    /// Roles to choose from; 0 is nobody.
+    pub levels: Vec<AccessLevel>,
+}
+
+impl ProtectedPage {
+    /// The word for who may.
+    #[must_use]
+    pub fn who(&self, level: &Option<AccessLevel>) -> &'static str {
+        match level {
+            Some(level) => self.f.role(*level),
+            None => self.f.no_one(),
+        }
+    }
+}
+
+/// The server.
+#[derive(Debug, Template)]
+#[template(path = "admin.html")]
+pub struct AdminPage {
+    /// Around the page.
+    pub f: Frame,
+    /// Whether the database answers.
+    pub is_ready: bool,
+    /// Version.
+    pub version: String,
+    /// Unfinished jobs by status.
+    pub jobs: Vec<(Status, i64)>,
+}
+
+/// The users of the server.
+#[derive(Debug, Template)]
+#[template(path = "admin_users.html")]
+pub struct UsersPage {
+    /// Around the page.
+    pub f: Frame,
+    /// What was searched for.
+    pub search: String,
+    /// The users.
+    pub rows: Vec<User>,
+    /// Address of the page before.
+    pub previous: Option<String>,
+    /// Address of the next page.
+    pub next: Option<String>,
+    /// What was tried.
+    pub tried: TriedUser,
+}
+
+impl UsersPage {
+    /// Whether a user may not sign in.
+    #[must_use]
+    pub fn is_blocked(&self, user: &User) -> bool {
+        !user.is_active()
+    }
+}
+
+/// The fields of the form for a new user.
+#[derive(Debug, Default)]
+pub struct TriedUser {
+    /// User name.
+    pub username: String,
+    /// Display name.
+    pub name: String,
+    /// Mail address.
+    pub email: String,
+}

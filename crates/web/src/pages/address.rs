@@ -1,0 +1,62 @@
+//! Which page an address means.
+
+use ::pages::html::url_value;
+
+/// First parts of addresses that are no group or user.
+const ROOTS: &[&str] = &["-", "admin", "dashboard", "explore", "projects", "users"];
+
+/// Writes an address so that a route can match it: `/r/…` below the server, `/n/NAME` for a group or user,
+/// `/p/PROJECT/…` below a project. What nothing can have as its name becomes `/none`.
+pub(super) fn rewritten(path: &str) -> String {
+    let path = path.strip_prefix('/').unwrap_or(path);
+    let path = path.strip_suffix('/').unwrap_or(path);
+    if path.is_empty() {
+        return "/r".to_owned();
+    }
+    let root = path.split('/').next().unwrap_or_default();
+    if ROOTS.contains(&root) {
+        return format!("/r/{path}");
+    }
+    let (name, rest) = match path.split_once("/-/") {
+        Some((name, rest)) => (name, format!("/{rest}")),
+        None => (path, String::new()),
+    };
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    // No project's name ends in `.git`: these are addresses of git's.
+    let is_name = |part: &str| !part.is_empty() && !part.ends_with(".git") && part.chars().all(is_plain);
+    if !name.split('/').all(is_name) {
+        return "/none".to_owned();
+    }
+    match (name.contains('/'), rest.is_empty()) {
+        (true, _) => format!("/p/{}{rest}", url_value(name)),
+        (false, true) => format!("/n/{name}"),
+        (false, false) => "/none".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_become_routes() {
+        for (path, expected) in [
+            ("/", "/r"),
+            ("/users/sign_in", "/r/users/sign_in"),
+            ("/admin/", "/r/admin"),
+            ("/-/preferences", "/r/-/preferences"),
+            ("/ada", "/n/ada"),
+            ("/a/b", "/p/a%2Fb"),
+            ("/a/b/", "/p/a%2Fb"),
+            ("/a/b/c/-/jobs/9", "/p/a%2Fb%2Fc/jobs/9"),
+            ("/a/b/-/blob/x/-/y", "/p/a%2Fb/blob/x/-/y"),
+            ("/a/-/jobs", "/none"),
+            ("/a/b.git/config", "/none"),
+            ("//b", "/none"),
+            ("/a/%3Cb%3E", "/none"),
+            ("/a/../b", "/p/a%2F..%2Fb"),
+        ] {
+            assert_eq!(rewritten(path), expected, "{path}");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Pages for what went wrong: each says what happened and what to do.
+
+use ::pages::views::MessagePage;
+use app::Error;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+
+use crate::pages::visit::Visit;
+use crate::respond;
+
+/// Answers an error with a page. What the reader may not see is answered as what does not exist; strangers
+/// are asked to sign in for both.
+pub(super) fn answer(visit: &Visit, error: Error) -> Response {
+    let t = visit.language();
+    let status = respond::status(&error);
+    let is_stranger = visit.caller.user().is_none();
+    match &error {
+        Error::Unauthorized | Error::NotFound(_) | Error::RecordNotFound | Error::Forbidden(_)
+            if is_stranger && visit.is_get =>
+        {
+            visit.redirect(&visit.sign_in_href())
+        }
+        Error::Unauthorized if is_stranger => visit.redirect("/users/sign_in"),
+        Error::NotFound(_) | Error::NotFoundPlain | Error::RecordNotFound => message(
+            visit,
+            StatusCode::NOT_FOUND,
+            t.not_found(),
+            t.not_found_text().to_owned(),
+        ),
+        Error::Forbidden(_) => message(visit, status, t.forbidden(), t.forbidden_text().to_owned()),
+        Error::TooMany { retry_after } => {
+            let minutes = retry_after.div_ceil(60);
+            let mut response = message(visit, status, t.too_many_title(), t.sign_in_later(minutes));
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(*retry_after));
+            response
+        }
+        Error::Internal(_) => {
+            respond::log(&error);
+            message(visit, status, t.failed_title(), t.failed_text().to_owned())
+        }
+        _ => message(visit, status, t.refused_title(), told(&error)),
+    }
+}
+
+/// Answers a form that is not ours.
+pub(super) fn forged(visit: &Visit) -> Response {
+    let t = visit.language();
+    message(visit, StatusCode::FORBIDDEN, t.forged(), t.forged_text().to_owned())
+}
+
+/// Says an error in a sentence for people.
+pub(super) fn told(error: &Error) -> String {
+    let fields = |fields: &serde_json::Map<String, serde_json::Value>| {
+        let one = |(field, texts): (&String, &serde_json::Value)| {
+            let texts = texts.as_array().into_iter().flatten().filter_map(|text| text.as_str());
+            let texts = texts.collect::<Vec<_>>().join(", ");
+            if field == "base" {
+                texts
+            } else {
+                format!("{field} {texts}")
+            }
+        };
+        fields.iter().map(one).collect::<Vec<_>>().join("; ")
+    };
+    match error {
+        Error::Invalid(invalid) => {
+            let one = |(field, texts): (&&str, &Vec<String>)| format!("{field} {}", texts.join(", "));
+            invalid.iter().map(one).collect::<Vec<_>>().join("; ")
+        }
+        Error::BadRequest(text) => match serde_json::from_str(text) {
+            Ok(serde_json::Value::Object(found)) => fields(&found),
+            _ => text.clone(),
+        },
+        other => other.to_string(),
+    }
+}
+
+fn message(visit: &Visit, status: StatusCode, title: &str, text: String) -> Response {
+    let t = visit.language();
+    let page = MessagePage {
+        f: visit.frame(title),
+        status: status.as_u16(),
+        text,
+        back: "/".to_owned(),
+        back_label: t.go_home(),
+    };
+    visit.page_with(status, &page)
+}

@@ -1,0 +1,197 @@
+//! Settings of a project: trigger tokens, runners, general.
+
+use std::sync::Arc;
+
+use ::pages::html::url_path;
+use ::pages::views::{Choice, GeneralPage, Part, TriggerRow, TriggersPage};
+use ::pages::{Notice, Tab};
+use app::access::{Ability, ProjectAccess};
+use app::projects::{self, Changes};
+use app::triggers::{self, NewTrigger, Shown};
+use app::{App, Error, Rows};
+use axum::Router;
+use axum::http::StatusCode;
+use axum::response::Response;
+use model::{OverrideRole, TriggerTokenId, Visibility};
+
+use crate::pages::failed::told;
+use crate::pages::visit::{Done, Visit};
+use crate::pages::{PageResult, act, read};
+
+/// Most tokens on the page.
+const MOST_TOKENS: i64 = 500;
+
+/// Characters of whole tokens that are more than those that others see.
+const SHORT: usize = 4;
+
+pub(super) fn routes() -> Router<App> {
+    Router::new()
+        .route("/p/{project}/settings/ci_cd", read(show))
+        .route("/p/{project}/triggers", act(create))
+        .route("/p/{project}/triggers/{id}/revoke", act(revoke))
+        .route("/p/{project}/edit", read(general).merge(act(change)))
+        .route("/p/{project}/delete", act(delete))
+}
+
+async fn show(visit: Arc<Visit>) -> PageResult {
+    Ok(visit.page(&page(&visit).await?))
+}
+
+async fn page(visit: &Visit) -> app::Result<TriggersPage> {
+    let access = projects::find_for(&visit.app, &visit.caller, visit.project(), Ability::ManageTriggers).await?;
+    let rows = Rows {
+        limit: MOST_TOKENS,
+        offset: 0,
+    };
+    let (found, _) = triggers::list(&visit.app, visit.caller.clone(), visit.project(), rows).await?;
+    let branch = access
+        .project
+        .default_branch
+        .clone()
+        .unwrap_or_else(|| "main".to_owned());
+    let api = format!(
+        "{}/api/v4/projects/{}",
+        visit.app.settings.external_url.base(),
+        access.project.id
+    );
+    Ok(TriggersPage {
+        f: visit.project_frame(visit.language().ci_cd_settings(), &access, Tab::Settings),
+        path: access.project.full_path.clone(),
+        part: Part::Triggers,
+        rows: found.into_iter().map(|shown| row(visit, shown)).collect(),
+        new_token: None,
+        description: String::new(),
+        trigger_url: format!("{api}/trigger/pipeline"),
+        webhook_url: format!("{api}/ref/{}/trigger/pipeline", url_path(&branch).replace('/', "%2F")),
+        branch,
+    })
+}
+
+fn row(visit: &Visit, shown: Shown) -> TriggerRow {
+    let now = visit.app.clock.now();
+    TriggerRow {
+        id: shown.token.id.0,
+        is_whole: shown.text.len() > SHORT,
+        text: shown.text,
+        description: shown.token.description.unwrap_or_default(),
+        owner: shown.owner.name,
+        created_at: shown.token.created_at,
+        last_used_at: shown.token.last_used_at,
+        expires_at: shown.token.expires_at,
+        is_expired: shown.token.expires_at.is_some_and(|at| at <= now),
+    }
+}
+
+async fn create(visit: Arc<Visit>) -> PageResult {
+    let new = NewTrigger {
+        description: visit.text("description").trim().to_owned(),
+        expires_at: expiry(&visit)?,
+    };
+    let made = triggers::create(&visit.app, visit.caller.clone(), visit.project(), new).await;
+    let mut page = page(&visit).await?;
+    match made {
+        Ok(shown) => {
+            page.new_token = Some(shown.text);
+            Ok(visit.page_with(StatusCode::CREATED, &page))
+        }
+        Err(error @ (Error::BadRequest(_) | Error::Invalid(_) | Error::Status { .. })) => {
+            page.description = visit.text("description").to_owned();
+            page.f.notices.push(Notice::Problem(told(&error)));
+            Ok(visit.page_with(StatusCode::UNPROCESSABLE_ENTITY, &page))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Reads the day a form gives as an end.
+pub(super) fn expiry(visit: &Visit) -> app::Result<Option<model::Timestamp>> {
+    let Some(text) = visit.filled("expires_at") else {
+        return Ok(None);
+    };
+    let day: jiff::civil::Date = text.parse().map_err(|_| Error::parameter("expires_at is invalid"))?;
+    Ok(Some(crate::params::start_of_day(day)))
+}
+
+async fn revoke(visit: Arc<Visit>) -> PageResult {
+    let id = TriggerTokenId(visit.id()?);
+    triggers::delete(&visit.app, visit.caller.clone(), visit.project(), id, None).await?;
+    let to = format!("/{}/-/settings/ci_cd", visit.text("project"));
+    Ok(visit.done(&to, Done::TokenRevoked))
+}
+
+async fn general(visit: Arc<Visit>) -> PageResult {
+    let access = projects::find_for(&visit.app, &visit.caller, visit.project(), Ability::AdminProject).await?;
+    Ok(visit.page(&general_page(&visit, &access)))
+}
+
+fn general_page(visit: &Visit, access: &ProjectAccess) -> GeneralPage {
+    let t = visit.language();
+    let project = access.project.clone();
+    let role = project.settings.variables_override_role.as_str();
+    let role_name = |one: &OverrideRole| match one {
+        OverrideRole::Developer => "Developer",
+        OverrideRole::Maintainer => "Maintainer",
+        OverrideRole::Owner => "Owner",
+        OverrideRole::NoOneAllowed => t.no_one(),
+    };
+    let visibility = project.visibility.as_str();
+    GeneralPage {
+        f: visit.project_frame(t.project_settings(), access, Tab::Settings),
+        part: Part::General,
+        override_roles: OverrideRole::ALL
+            .iter()
+            .map(|one| Choice::new(one.as_str(), role_name(one), role))
+            .collect(),
+        visibilities: Visibility::ALL
+            .iter()
+            .map(|one| Choice::new(one.as_str(), t.visibility(*one), visibility))
+            .collect(),
+        may_delete: access.allows(&visit.caller, Ability::OwnProject),
+        project,
+    }
+}
+
+async fn change(visit: Arc<Visit>) -> PageResult {
+    let access = projects::find_for(&visit.app, &visit.caller, visit.project(), Ability::AdminProject).await?;
+    let minutes: Option<i64> = visit.text("build_timeout").parse().ok();
+    let changes = Changes {
+        name: visit.filled("name"),
+        description: Some(visit.filled("description")),
+        visibility: visit.text("visibility").parse().ok(),
+        default_branch: visit
+            .filled("default_branch")
+            .filter(|branch| access.project.default_branch.as_ref() != Some(branch)),
+        config_path: Some(visit.filled("ci_config_path")),
+        build_timeout_seconds: minutes.map(|minutes| minutes.saturating_mul(60)),
+        auto_cancel_pending: Some(visit.is_ticked("auto_cancel")),
+        public_jobs: Some(visit.is_ticked("public_jobs")),
+        variables_override_role: visit
+            .text("override_role")
+            .parse()
+            .ok()
+            .filter(|role| *role != access.project.settings.variables_override_role),
+        ..Changes::default()
+    };
+    match projects::update(&visit.app, &visit.caller, visit.project(), changes).await {
+        Ok(shown) => Ok(visit.done(&format!("/{}/-/edit", shown.project.full_path), Done::Saved)),
+        Err(error @ (Error::BadRequest(_) | Error::Invalid(_) | Error::Parameters(_) | Error::Status { .. })) => {
+            Ok(refused(&visit, &access, told(&error)))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn refused(visit: &Visit, access: &ProjectAccess, problem: String) -> Response {
+    let mut page = general_page(visit, access);
+    page.f.notices.push(Notice::Problem(problem));
+    visit.page_with(StatusCode::UNPROCESSABLE_ENTITY, &page)
+}
+
+async fn delete(visit: Arc<Visit>) -> PageResult {
+    let access = projects::find_for(&visit.app, &visit.caller, visit.project(), Ability::OwnProject).await?;
+    if visit.text("confirm") != access.project.full_path {
+        return Ok(refused(&visit, &access, visit.language().path_differs().to_owned()));
+    }
+    projects::delete(&visit.app, &visit.caller, visit.project()).await?;
+    Ok(visit.done("/", Done::ProjectDeleted))
+}

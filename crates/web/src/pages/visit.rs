@@ -1,0 +1,400 @@
+//! Who looks at a page, and how they like it: session, language, theme, zone, and proof that a form is ours.
+//!
+//! A form carries a token that follows from the browser's cookie (that of its session, or one for
+//! strangers) and from the server's key; a page of another site knows neither. On top of it, what the
+//! browser itself says about where a form comes from must not speak against it.
+
+use std::net::SocketAddr;
+
+use ::pages::{Frame, Language, Notice, ProjectFrame, Tab, Theme, Viewer};
+use app::access::{Ability, ProjectAccess};
+use app::sessions::{self, Current};
+use app::{App, Caller, ProjectKey};
+use axum::body::Body;
+use axum::extract::{ConnectInfo, FromRequest, OriginalUri, Request};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::{Html, IntoResponse as _, Response};
+use jiff::tz::TimeZone;
+
+use crate::cookies;
+use crate::page::encoded;
+use crate::pages::{failed, secured};
+use crate::params::{self, Params, Value};
+
+/// Longest life of a browser's cookie in seconds; the session itself ends earlier when it lies idle.
+const COOKIE_AGE: u64 = 30 * 24 * 3600;
+
+/// Life of the cookies with preferences in seconds.
+pub(super) const PREFERENCE_AGE: u64 = 365 * 24 * 3600;
+
+/// The name of the field in which a form sends its token (GitLab's).
+const TOKEN_FIELD: &str = "authenticity_token";
+
+/// A browser's request for a page.
+pub(super) struct Visit {
+    pub(super) app: App,
+    pub(super) caller: Caller,
+    pub(super) current: Option<Current>,
+    pub(super) params: Params,
+    pub(super) address: Option<String>,
+    pub(super) user_agent: Option<String>,
+    /// What the cookie of the session holds.
+    pub(super) session: Option<String>,
+    pub(super) is_get: bool,
+    /// Zone that was set, also by the script.
+    pub(super) zone: String,
+    language: Language,
+    theme: Theme,
+    here: String,
+    /// What the cookie of a browser without session holds.
+    stranger: String,
+    is_new_stranger: bool,
+    notice: Option<String>,
+}
+
+impl FromRequest<App> for Visit {
+    type Rejection = Response;
+
+    async fn from_request(request: Request<Body>, app: &App) -> Result<Visit, Response> {
+        let (mut parts, body) = request.into_parts();
+        let peer = parts
+            .extensions
+            .get::<ConnectInfo<SocketAddr>>()
+            .map(|ConnectInfo(peer)| peer.ip().to_string());
+        let here = parts
+            .extensions
+            .get::<OriginalUri>()
+            .and_then(|uri| uri.path_and_query().map(|text| text.as_str().to_owned()));
+        let params = Params::read(&mut parts, body, params::BODY_LIMIT).await;
+        let headers = &parts.headers;
+        let session = cookies::session(headers);
+        let (stranger, is_new_stranger) = match cookies::get(headers, cookies::STRANGER) {
+            Some(known) => (known, false),
+            None => (app::keys::new_token(""), true),
+        };
+        let mut visit = Visit {
+            app: app.clone(),
+            caller: Caller::Anonymous,
+            current: None,
+            params: Params::default(),
+            address: peer,
+            user_agent: header_text(headers, header::USER_AGENT),
+            session,
+            is_get: matches!(parts.method, Method::GET | Method::HEAD),
+            zone: cookies::get(headers, cookies::ZONE).unwrap_or_default(),
+            language: language(headers),
+            theme: cookies::get(headers, cookies::THEME)
+                .and_then(|word| Theme::of_word(&word))
+                .unwrap_or_default(),
+            here: here.unwrap_or_else(|| "/".to_owned()),
+            stranger,
+            is_new_stranger,
+            notice: cookies::get(headers, cookies::NOTICE),
+        };
+        if let Some(text) = &visit.session {
+            match sessions::current(app, text).await {
+                Ok(Some(current)) => {
+                    visit.caller = current.caller.clone();
+                    visit.current = Some(current);
+                }
+                Ok(None) => visit.session = None,
+                Err(error) => return Err(visit.dressed(failed::answer(&visit, error))),
+            }
+        }
+        match params {
+            Ok(params) => visit.params = params,
+            Err(error) => return Err(visit.dressed(failed::answer(&visit, error))),
+        }
+        if !visit.is_get && !visit.is_ours(headers) {
+            return Err(visit.dressed(failed::forged(&visit)));
+        }
+        Ok(visit)
+    }
+}
+
+impl Visit {
+    /// Returns the reader's language.
+    pub(super) const fn language(&self) -> Language {
+        self.language
+    }
+
+    /// Returns a parameter's text, empty when it was not sent.
+    pub(super) fn text(&self, name: &str) -> &str {
+        self.params.text(name).unwrap_or_default()
+    }
+
+    /// Returns a parameter's text without blanks around it, if there is any.
+    pub(super) fn filled(&self, name: &str) -> Option<String> {
+        let text = self.text(name).trim();
+        (!text.is_empty()).then(|| text.to_owned())
+    }
+
+    /// Whether a box was ticked.
+    pub(super) fn is_ticked(&self, name: &str) -> bool {
+        self.params.is_true(name)
+    }
+
+    /// Returns a number that the path names.
+    pub(super) fn id(&self) -> app::Result<i64> {
+        self.text("id").parse().map_err(|_| app::Error::NotFoundPlain)
+    }
+
+    /// Returns the project that the path names.
+    pub(super) fn project(&self) -> ProjectKey {
+        ProjectKey::Path(self.text("project").to_owned())
+    }
+
+    /// Returns the texts of a list of boxes.
+    pub(super) fn texts(&self, name: &str) -> Vec<String> {
+        match self.params.get(name) {
+            Some(Value::Array(items)) => items
+                .iter()
+                .filter_map(|item| item.as_text().map(str::to_owned))
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Returns what is around a page.
+    pub(super) fn frame(&self, title: impl Into<String>) -> Frame {
+        let user = self.caller.user();
+        Frame {
+            title: title.into(),
+            viewer: user.map(|user| Viewer {
+                username: user.username.clone(),
+                name: user.name.clone(),
+                is_admin: user.is_admin,
+            }),
+            reading: self.reading(),
+            theme: self.theme,
+            csrf: self.form_token(),
+            here: if self.is_get { self.here.clone() } else { "/".to_owned() },
+            project: None,
+            notices: self.notice.iter().filter_map(|word| self.notice_of(word)).collect(),
+        }
+    }
+
+    /// Returns from when and where the reader looks.
+    pub(super) fn reading(&self) -> ::pages::moment::Reading {
+        ::pages::moment::Reading {
+            now: self.app.clock.now(),
+            zone: zone(&self.zone).unwrap_or(TimeZone::UTC),
+            language: self.language,
+        }
+    }
+
+    /// Returns what is around a page of a project.
+    pub(super) fn project_frame(&self, title: impl Into<String>, access: &ProjectAccess, tab: Tab) -> Frame {
+        let may = |ability| access.allows(&self.caller, ability);
+        Frame {
+            project: Some(ProjectFrame {
+                path: access.project.full_path.clone(),
+                name: access.project.name.clone(),
+                tab,
+                may_read_pipelines: may(Ability::ReadPipelines),
+                may_read_code: may(Ability::ReadCode),
+                may_read_members: may(Ability::ReadMembers),
+                may_admin: may(Ability::AdminProject),
+                may_run: may(Ability::CreatePipeline),
+            }),
+            ..self.frame(title)
+        }
+    }
+
+    /// Answers with a page.
+    pub(super) fn page(&self, page: &impl askama::Template) -> Response {
+        self.page_with(StatusCode::OK, page)
+    }
+
+    /// Answers with a page and another status.
+    pub(super) fn page_with(&self, status: StatusCode, page: &impl askama::Template) -> Response {
+        (status, Html(::pages::render(page))).into_response()
+    }
+
+    /// Sends the browser to another address of this server.
+    pub(super) fn redirect(&self, to: &str) -> Response {
+        let to = HeaderValue::try_from(to).unwrap_or(HeaderValue::from_static("/"));
+        (StatusCode::SEE_OTHER, [(header::LOCATION, to)]).into_response()
+    }
+
+    /// Sends the browser to another address, which will say what was done.
+    pub(super) fn done(&self, to: &str, done: Done) -> Response {
+        let mut response = self.redirect(to);
+        self.set_cookie(&mut response, cookies::NOTICE, done.as_str(), 60);
+        response
+    }
+
+    /// Returns where a form wants to go afterwards, if that is an address of this server.
+    pub(super) fn return_to(&self) -> Option<String> {
+        let to = self.params.text("return_to")?;
+        is_local(to).then(|| to.to_owned())
+    }
+
+    /// Sets a cookie that scripts cannot read.
+    pub(super) fn set_cookie(&self, response: &mut Response, name: &str, value: &str, age: u64) {
+        let cookie = cookies::set(self.is_https(), name, value, age);
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+
+    /// Sets the cookie of a new session, or removes it.
+    pub(super) fn set_session(&self, response: &mut Response, text: Option<&str>) {
+        let age = if text.is_some() { COOKIE_AGE } else { 0 };
+        let name = cookies::session_name(self.is_https());
+        self.set_cookie(response, name, text.unwrap_or_default(), age);
+    }
+
+    /// Adds the headers and cookies of every page.
+    pub(super) fn dressed(&self, mut response: Response) -> Response {
+        secured(&mut response, self.is_https());
+        if self.is_new_stranger && self.session.is_none() {
+            self.set_cookie(&mut response, cookies::STRANGER, &self.stranger, COOKIE_AGE);
+        }
+        if self.notice.is_some() && self.is_get && response.status().is_success() {
+            self.set_cookie(&mut response, cookies::NOTICE, "", 0);
+        }
+        response
+    }
+
+    /// Returns the address of this page for an anonymous reader to come back to after signing in.
+    pub(super) fn sign_in_href(&self) -> String {
+        format!("/users/sign_in?return_to={}", encoded(&self.here).replace('/', "%2F"))
+    }
+
+    fn is_https(&self) -> bool {
+        self.app.settings.external_url.scheme() == "https"
+    }
+
+    /// What a form of this browser must send: follows from its cookie and the server's key.
+    fn form_token(&self) -> String {
+        let cookie = self.session.as_deref().unwrap_or(&self.stranger);
+        let digest = self.app.keys.digest(&format!("form {cookie}"));
+        digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Whether a form comes from a page of ours.
+    fn is_ours(&self, headers: &HeaderMap) -> bool {
+        let says = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        if says("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none") {
+            return false;
+        }
+        let origin_is_ours = says("origin").is_none_or(|origin| {
+            let host = origin.split_once("://").map_or(origin, |(_, host)| host);
+            Some(host) == says("host") || host == self.app.settings.external_url.fqdn()
+        });
+        let sent = self.params.text(TOKEN_FIELD).unwrap_or_default();
+        // Digests of both take the same time to compare wherever they differ.
+        let is_same = self.app.keys.digest(sent) == self.app.keys.digest(&self.form_token());
+        origin_is_ours && is_same
+    }
+
+    fn notice_of(&self, word: &str) -> Option<Notice> {
+        Done::of_word(word).map(|done| Notice::Done(done.text(self.language).to_owned()))
+    }
+}
+
+/// Whether a text is an address of this server and cannot be read as that of another one.
+pub(super) fn is_local(to: &str) -> bool {
+    to.starts_with('/') && !to.starts_with("//") && !to.contains('\\') && !to.chars().any(char::is_control)
+}
+
+/// Returns the zone of a name of the time zone database.
+pub(super) fn zone(name: &str) -> Option<TimeZone> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '-' | '+');
+    if name.is_empty() || name.len() > 64 || !name.chars().all(is_plain) {
+        return None;
+    }
+    TimeZone::get(name).ok()
+}
+
+fn language(headers: &HeaderMap) -> Language {
+    let chosen = cookies::get(headers, cookies::LANGUAGE).and_then(|code| Language::of_code(&code));
+    let accepted = || {
+        Language::accepted(
+            header_text(headers, header::ACCEPT_LANGUAGE)
+                .as_deref()
+                .unwrap_or_default(),
+        )
+    };
+    chosen.unwrap_or_else(accepted)
+}
+
+fn header_text(headers: &HeaderMap, name: header::HeaderName) -> Option<String> {
+    Some(headers.get(name)?.to_str().ok()?.to_owned())
+}
+
+macro_rules! done {
+    ($($variant:ident = $text:ident;)+) => {
+        /// What a form did, to be said on the next page.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(super) enum Done { $($variant,)+ }
+
+        impl Done {
+            const fn as_str(self) -> &'static str {
+                match self { $(Done::$variant => stringify!($text),)+ }
+            }
+
+            fn of_word(word: &str) -> Option<Done> {
+                match word { $(stringify!($text) => Some(Done::$variant),)+ _ => None }
+            }
+
+            const fn text(self, language: Language) -> &'static str {
+                match self { $(Done::$variant => language.$text(),)+ }
+            }
+        }
+    };
+}
+
+done! {
+    Saved = saved;
+    PipelineCanceled = pipeline_canceled;
+    PipelineRetried = pipeline_retried;
+    PipelineDeleted = pipeline_deleted;
+    JobCanceled = job_canceled;
+    JobRetried = job_retried;
+    JobPlayed = job_played;
+    JobErased = job_erased;
+    TokenRevoked = token_revoked;
+    VariableAdded = variable_added;
+    VariableRemoved = variable_removed;
+    RunnerPaused = runner_paused;
+    RunnerResumed = runner_resumed;
+    RunnerDeleted = runner_deleted;
+    RefProtected = ref_protected;
+    RefUnprotected = ref_unprotected;
+    ProjectDeleted = project_deleted;
+    SessionEnded = session_ended;
+    PasswordChanged = password_changed;
+    MemberRemoved = member_removed;
+    MemberChanged = member_changed;
+    UserBlocked = user_blocked;
+    UserUnblocked = user_unblocked;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_addresses_of_this_server_are_gone_back_to() {
+        for (to, expected) in [
+            ("/", true),
+            ("/a/b?c=d", true),
+            ("//evil.example", false),
+            ("/\\evil.example", false),
+            ("https://evil.example", false),
+            ("javascript:alert(1)", false),
+            ("/a\nb", false),
+            ("", false),
+        ] {
+            assert_eq!(is_local(to), expected, "{to}");
+        }
+    }
+
+    #[test]
+    fn zones_are_names_of_the_database() {
+        assert!(zone("Etc/UTC").is_some() || zone("UTC").is_some());
+        for bad in ["", "../../etc/passwd", "/etc/passwd", "No/Where", "A b"] {
+            assert!(zone(bad).is_none(), "{bad}");
+        }
+    }
+}

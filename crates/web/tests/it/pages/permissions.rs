@@ -1,0 +1,118 @@
+//! Each page by each role: a table.
+
+use model::AccessLevel;
+
+use super::{Browser, Site};
+
+/// Page of `ada/tool`; status for stranger, guest, reporter, developer, maintainer, owner. 303 asks to sign in.
+const TABLE: &[(&str, [u16; 7])] = &[
+    ("", [303, 404, 200, 200, 200, 200, 200]),
+    ("/-/pipelines", [303, 404, 200, 200, 200, 200, 200]),
+    ("/-/pipelines/{pipeline}", [303, 404, 200, 200, 200, 200, 200]),
+    ("/-/pipelines/{pipeline}/why", [303, 404, 403, 200, 200, 200, 200]),
+    ("/-/pipelines/new", [303, 404, 403, 403, 200, 200, 200]),
+    ("/-/jobs", [303, 404, 200, 200, 200, 200, 200]),
+    ("/-/jobs/{job}", [303, 404, 200, 200, 200, 200, 200]),
+    ("/-/jobs/{job}/log", [303, 404, 200, 200, 200, 200, 200]),
+    ("/-/ci/lint", [303, 404, 403, 200, 200, 200, 200]),
+    ("/-/project_members", [303, 404, 200, 200, 200, 200, 200]),
+    ("/-/settings/ci_cd", [303, 404, 403, 403, 403, 200, 200]),
+    ("/-/settings/ci_cd/variables", [303, 404, 403, 403, 403, 200, 200]),
+    ("/-/settings/ci_cd/runners", [303, 404, 403, 403, 403, 200, 200]),
+    ("/-/settings/repository", [303, 404, 403, 403, 403, 200, 200]),
+    ("/-/edit", [303, 404, 403, 403, 403, 200, 200]),
+];
+
+#[tokio::test]
+async fn each_page_is_for_those_who_may_see_it() {
+    let site = Site::start().await;
+    site.configure("job: {script: x}", "one").await;
+    let (pipeline, job) = site.triggered("bot", serde_json::json!({})).await;
+    let stranger = site.server.user("stranger").await;
+    let browsers = [
+        Browser::default(),
+        site.signed_in(&stranger).await,
+        site.member("guest", AccessLevel::Guest).await,
+        site.member("reporter", AccessLevel::Reporter).await,
+        site.member("developer", AccessLevel::Developer).await,
+        site.member("maintainer", AccessLevel::Maintainer).await,
+        site.ada().await,
+    ];
+    for (path, expected) in TABLE {
+        let path = path
+            .replace("{pipeline}", &pipeline.to_string())
+            .replace("{job}", &job.to_string());
+        for (browser, expected) in browsers.iter().zip(expected) {
+            let page = site.get(browser, &format!("/ada/tool{path}")).await;
+            assert_eq!(page.status, *expected, "{path} for {browser:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_hidden_looks_like_what_does_not_exist() {
+    let site = Site::start().await;
+    let stranger = site.server.user("stranger").await;
+    let stranger = site.signed_in(&stranger).await;
+    let own = |page: super::Page| page.html.replace("/ada/nothing", "/ada/tool");
+    for path in ["", "/-/pipelines", "/-/jobs/1", "/-/settings/ci_cd", "/-/no/such/page"] {
+        let hidden = site.get(&stranger, &format!("/ada/tool{path}")).await;
+        let absent = site.get(&stranger, &format!("/ada/nothing{path}")).await;
+        assert_eq!((hidden.status, absent.status), (404, 404), "{path}");
+        assert_eq!(own(hidden), own(absent), "{path}");
+        let hidden = site.get(&Browser::default(), &format!("/ada/tool{path}")).await;
+        let absent = site.get(&Browser::default(), &format!("/ada/nothing{path}")).await;
+        assert_eq!(hidden.status, absent.status, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn administration_is_for_administrators() {
+    let site = Site::start().await;
+    let ada = site.ada().await;
+    let found = site
+        .server
+        .app
+        .store
+        .read(|tx| store::ops::users::by_username(tx, "root"));
+    let root = site.signed_in(&found.await.unwrap().unwrap()).await;
+    for path in ["/admin", "/admin/users", "/admin/runners"] {
+        assert_eq!(site.get(&Browser::default(), path).await.status, 303, "{path}");
+        assert_eq!(site.get(&ada, path).await.status, 404, "{path}");
+        assert_eq!(site.get(&root, path).await.status, 200, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn ids_of_other_projects_lead_nowhere() {
+    let site = Site::start().await;
+    site.configure("job: {script: x}", "one").await;
+    let (pipeline, job) = site.triggered("bot", serde_json::json!({})).await;
+    let other = site.server.user("eve").await;
+    site.server.project(&other, "own").await;
+    let eve = site.signed_in(&other).await;
+    for path in [
+        format!("pipelines/{pipeline}"),
+        format!("jobs/{job}"),
+        format!("jobs/{job}/raw"),
+    ] {
+        assert_eq!(
+            site.get(&eve, &format!("/eve/own/-/{path}")).await.status,
+            404,
+            "{path}"
+        );
+    }
+    let token = site.get(&eve, "/").await.token();
+    for path in [
+        format!("pipelines/{pipeline}/cancel"),
+        format!("pipelines/{pipeline}/delete"),
+        format!("jobs/{job}/erase"),
+        "triggers/1/revoke".to_owned(),
+    ] {
+        for project in ["ada/tool", "eve/own"] {
+            let form = testkit::Form::of([("authenticity_token", token.as_str())]);
+            let page = site.post(&eve, &format!("/{project}/-/{path}"), form, &[]).await;
+            assert_eq!(page.status, 404, "{project} {path}");
+        }
+    }
+}
