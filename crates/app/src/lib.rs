@@ -19,6 +19,7 @@ pub mod fetch;
 pub mod git_access;
 pub mod groups;
 pub mod health;
+pub mod hooks;
 pub mod instance_settings;
 pub mod jobs;
 pub mod keys;

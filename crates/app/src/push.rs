@@ -18,6 +18,7 @@ use crate::access;
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::git_access::GitAccess;
+use crate::hooks::happened;
 use crate::pipelines::create;
 use crate::pipelines::request::{NewPipeline, Skip};
 
@@ -74,7 +75,7 @@ pub(crate) async fn after(
 ) -> Vec<String> {
     let project = &access.project;
     info!(project.id = %project.id, refs = updates.len(), "push to `{}`: {} refs", project.full_path, updates.len());
-    if let Err(error) = note(app, access, updates).await {
+    if let Err(error) = note(app, access, updates, options).await {
         error!(%error, "a push to `{}` could not be noted", access.project.full_path);
     }
     if matches!(access.caller, Caller::Job(_)) {
@@ -90,16 +91,18 @@ pub(crate) async fn after(
     lines
 }
 
-/// Notes the activity, and the first branch as the default one, which is protected from then on.
-async fn note(app: &App, access: &mut GitAccess, updates: &[PushCommand]) -> Result<()> {
+/// Notes the activity, what hooks are to be told, and the first branch as the default one, which is protected from then on.
+async fn note(app: &App, access: &mut GitAccess, updates: &[PushCommand], options: &PushOptions) -> Result<()> {
     let first = match access.project.default_branch {
         Some(_) => None,
         None => first_branch(app, access, updates)?,
     };
     let (id, now, chosen) = (access.project.id, app.clock.now(), first.clone());
+    let (project, pushes) = (access.project.clone(), pushes(access, updates, options));
     app.store
         .write(move |tx| {
             ops::projects::touch(tx, id, now)?;
+            happened::pushed(tx, &project, &pushes)?;
             let Some(branch) = &chosen else { return Ok(()) };
             ops::projects::set_default_branch(tx, id, Some(branch))?;
             if !access::is_protected(&ops::protected_refs::list(tx, id)?, branch, false) {
@@ -112,6 +115,15 @@ async fn note(app: &App, access: &mut GitAccess, updates: &[PushCommand]) -> Res
         access.project.default_branch = first;
     }
     Ok(())
+}
+
+/// What moved, for hooks.
+fn pushes(access: &GitAccess, updates: &[PushCommand], options: &PushOptions) -> Vec<happened::Push> {
+    let Some(user) = access.user() else { return Vec::new() };
+    let moved = updates.iter().filter(|update| update.git_ref().is_some());
+    moved
+        .map(|update| happened::push(&update.ref_name, &update.old, &update.new, user.id, options.skip_ci))
+        .collect()
 }
 
 /// Maintainers push and merge: how GitLab protects a default branch from the start.

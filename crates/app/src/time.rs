@@ -35,6 +35,12 @@ pub fn iso_with_offset(seconds: i64, offset_seconds: i32) -> String {
         .to_string()
 }
 
+/// Returns `2026-01-02 03:04:05 UTC`: the form of times in webhooks of pipelines and jobs.
+#[must_use]
+pub fn utc(at: Timestamp) -> String {
+    instant(at).strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
 /// Returns `2026-01-02`.
 #[must_use]
 pub fn date(at: Timestamp) -> String {
@@ -54,6 +60,7 @@ mod tests {
         let at = Timestamp(1_767_323_045_678_901);
         assert_eq!(iso_seconds(at), "2026-01-02T03:04:05Z");
         assert_eq!(iso_millis(at), "2026-01-02T03:04:05.678Z");
+        assert_eq!(utc(at), "2026-01-02 03:04:05 UTC");
         assert_eq!(date(at), "2026-01-02");
         assert_eq!(iso_with_offset(1_767_323_045, 7200), "2026-01-02T05:04:05+02:00");
     }

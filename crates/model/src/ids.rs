@@ -66,6 +66,10 @@ id! {
     ArtifactId
     /// Id of a project webhook.
     HookId
+    /// Id of an event that hooks are to be told of.
+    HookEventId
+    /// Id of something that a hook is told.
+    HookDeliveryId
     /// Id of an environment.
     EnvironmentId
     /// Id of a resource group.

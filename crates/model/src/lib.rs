@@ -11,6 +11,7 @@
 mod words;
 
 pub mod definition;
+pub mod hook;
 pub mod ids;
 pub mod job;
 pub mod kinds;
@@ -24,6 +25,7 @@ pub mod time;
 pub mod token;
 
 pub use definition::JobDefinition;
+pub use hook::{BranchFilterStrategy, Hook, HookDelivery, HookEvent, HookKind, HookKinds, HookOutcome, HookSettings};
 pub use ids::*;
 pub use job::Job;
 pub use kinds::*;

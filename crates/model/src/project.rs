@@ -94,6 +94,8 @@ pub struct ProjectSettings {
     pub job_token_push: bool,
     /// Job token scope: only listed projects may use their job tokens here.
     pub job_token_inbound: bool,
+    /// What its webhooks want to be told of: known without looking at them.
+    pub hook_kinds: crate::hook::HookKinds,
 }
 
 impl Default for ProjectSettings {
@@ -114,6 +116,7 @@ impl Default for ProjectSettings {
             variables_override_role: OverrideRole::Developer,
             job_token_push: false,
             job_token_inbound: true,
+            hook_kinds: crate::hook::HookKinds(0),
         }
     }
 }

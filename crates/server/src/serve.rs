@@ -55,6 +55,7 @@ pub(crate) struct Server {
     serving: tokio::task::JoinHandle<()>,
     sweeping: tokio::task::JoinHandle<()>,
     handing_out: tokio::task::JoinHandle<()>,
+    telling_hooks: tokio::task::JoinHandle<()>,
     showing: tokio::task::JoinHandle<()>,
     starting: tokio::task::JoinHandle<()>,
     runner: Option<runner::Handle>,
@@ -81,6 +82,7 @@ impl Server {
             .await;
         });
         let sweeping = tokio::spawn(app::jobs::sweep::run(app.clone(), stop.subscribe()));
+        let telling_hooks = tokio::spawn(app::hooks::dispatch::run(app.clone(), stop.subscribe()));
         let handing_out = tokio::spawn(app::runners::desk::run(app.clone(), stop.subscribe()));
         let showing = tokio::spawn(app::live::run(app.clone(), stop.subscribe()));
         let starting = tokio::spawn(app::bridges::run(app.clone(), stop.subscribe()));
@@ -96,6 +98,7 @@ impl Server {
             serving,
             sweeping,
             handing_out,
+            telling_hooks,
             showing,
             starting,
             runner,
@@ -126,6 +129,7 @@ impl Server {
             (self.handing_out, "handing out jobs"),
             (self.starting, "starting downstream pipelines"),
             (self.sweeping, "sweeping"),
+            (self.telling_hooks, "telling webhooks"),
         ] {
             if let Err(error) = task.await {
                 tracing::error!(%error, "{name} ended with a panic");

@@ -26,6 +26,7 @@ pub(crate) static MIGRATIONS: &[Migration] = &[
     migration!(3, "0003"),
     migration!(4, "0004"),
     migration!(5, "0005"),
+    migration!(6, "0006"),
 ];
 
 /// The table of applied migrations; the same text serves both databases.

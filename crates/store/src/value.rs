@@ -165,7 +165,7 @@ macro_rules! ids {
 
 ids! {
     UserId NamespaceId ProjectId PipelineId PipelineIid JobId DefinitionId ExplanationId TriggerTokenId AccessTokenId
-    RunnerId SessionId RunnerManagerId VariableId ScheduleId ArtifactId HookId EnvironmentId ResourceGroupId
+    RunnerId SessionId RunnerManagerId VariableId ScheduleId ArtifactId HookId HookEventId HookDeliveryId EnvironmentId ResourceGroupId
 }
 
 macro_rules! words {

@@ -18,6 +18,8 @@ pub enum Wake {
     Project(ProjectId),
     /// Somebody may do less than before: a token was revoked, a member removed, a user blocked.
     Access,
+    /// There is something to tell webhooks.
+    Hooks,
 }
 
 /// Wake-ups kept for a slow receiver; one that is further behind is told [`RecvError::Lagged`](broadcast::error::RecvError).
@@ -51,6 +53,7 @@ pub(crate) fn encode(origin: u64, wakes: &[Wake]) -> String {
             Wake::Pipeline(id) => write!(text, " p{id}"),
             Wake::Project(id) => write!(text, " r{id}"),
             Wake::Access => write!(text, " a"),
+            Wake::Hooks => write!(text, " h"),
         };
         written.expect("writing to a String cannot fail");
         if text.len() > PAYLOAD {
@@ -73,6 +76,7 @@ fn decode_one(word: &str) -> Option<Wake> {
     match word {
         "q" => return Some(Wake::JobsPending),
         "a" => return Some(Wake::Access),
+        "h" => return Some(Wake::Hooks),
         _ => {}
     }
     let (kind, id) = (word.get(..1)?, word.get(1..)?.parse().ok()?);
@@ -96,6 +100,7 @@ mod tests {
             Wake::Job(JobId(7)),
             Wake::Pipeline(PipelineId(8)),
             Wake::Access,
+            Wake::Hooks,
         ];
         assert_eq!(decode(2, &encode(1, &wakes)), Some(wakes.to_vec()));
         assert_eq!(decode(1, &encode(1, &wakes)), None);

@@ -7,6 +7,7 @@ mod branches;
 mod commits;
 mod files;
 mod groups;
+mod hooks;
 mod jobs;
 mod lint;
 mod live;
@@ -41,6 +42,7 @@ pub(crate) fn routes() -> Router<App> {
         .merge(commits::routes())
         .merge(files::routes())
         .merge(groups::routes())
+        .merge(hooks::routes())
         .merge(members::routes())
         .merge(jobs::routes())
         .merge(lint::routes())

@@ -2,6 +2,7 @@
 //! callers decide that and pass what is needed.
 
 pub mod commit;
+pub mod hook;
 pub mod job;
 pub mod lint;
 pub mod live;

@@ -3,6 +3,7 @@
 //! Core types are not `Serialize`; what strangers read or write is declared here and converted
 //! (in `web`, `present`). Fields stand in GitLab's order.
 
+pub mod hook;
 pub mod job;
 pub mod lint;
 pub mod live;

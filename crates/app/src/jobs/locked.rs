@@ -15,6 +15,8 @@ use schedule::{Before, Change, JobState};
 use store::ops::jobs::NewJob;
 use store::{StoreError, Tx, ops};
 
+use crate::hooks::happened;
+
 /// Feature of a runner's process that runs `after_script` when its job is canceled.
 const CANCEL_GRACEFULLY: &str = "cancel_gracefully";
 
@@ -26,6 +28,10 @@ pub struct LockedPipeline {
     /// Its jobs; change them through the methods only.
     pub jobs: Vec<Job>,
     changed: HashSet<JobId>,
+    /// Jobs that have entered a status, for those who want to be told.
+    moved: HashSet<JobId>,
+    /// Attempts that ended and were replaced.
+    replaced: Vec<Job>,
     cancel_rest: bool,
     cancel_children: bool,
     taken_up: bool,
@@ -67,6 +73,8 @@ impl LockedPipeline {
             pipeline,
             jobs,
             changed: HashSet::new(),
+            moved: HashSet::new(),
+            replaced: Vec::new(),
             cancel_rest: false,
             cancel_children: false,
             taken_up: false,
@@ -132,8 +140,12 @@ impl LockedPipeline {
         ops::jobs::save_all(tx, replaced.filter(|job| self.changed.contains(&job.id)))?;
         ops::jobs::mark_retried(tx, &old, now)?;
         for (clone, attempt) in rerun.clones.iter().zip(attempts) {
-            self.changed.remove(&self.jobs[clone.job].id);
-            self.jobs[clone.job] = attempt;
+            self.moved.insert(attempt.id);
+            let old = std::mem::replace(&mut self.jobs[clone.job], attempt);
+            self.changed.remove(&old.id);
+            if self.moved.remove(&old.id) {
+                self.replaced.push(old);
+            }
         }
         for reset in &rerun.resets {
             // Only skipped jobs are reset, and those may be.
@@ -251,6 +263,14 @@ impl LockedPipeline {
         } else {
             Vec::new()
         };
+        happened::settled(
+            tx,
+            &self.pipeline,
+            status_changed,
+            &self.jobs,
+            &self.moved,
+            &self.replaced,
+        )?;
         Ok(Settled {
             status_changed,
             taken_up: self.taken_up,
@@ -300,6 +320,7 @@ impl LockedPipeline {
             _ => {}
         }
         self.changed.insert(job.id);
+        self.moved.insert(job.id);
     }
 
     fn resource_groups(&self) -> BTreeSet<String> {

@@ -161,7 +161,7 @@ impl Live {
                     topic.job.changed();
                 }
             }
-            Wake::JobsPending | Wake::Project(_) => {}
+            Wake::JobsPending | Wake::Project(_) | Wake::Hooks => {}
         }
     }
 

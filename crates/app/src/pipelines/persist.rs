@@ -19,6 +19,7 @@ use store::{StoreError, Tx, ops};
 
 use crate::App;
 use crate::error::{Error, Result};
+use crate::hooks::happened;
 use crate::jobs::settle;
 use crate::pipelines::compiled::Place;
 use crate::pipelines::config::Form;
@@ -195,7 +196,12 @@ impl Row {
     async fn write(self: &Arc<Self>, app: &App) -> Result<Written> {
         let this = Arc::clone(self);
         let project = this.request.project.id;
-        Ok(app.store.write_for(project, move |tx| this.insert(tx)).await?)
+        let write = move |tx: &mut dyn Tx| {
+            let written = this.insert(tx)?;
+            happened::created(tx, &this.request.project, &written.pipeline)?;
+            Ok::<_, StoreError>(written)
+        };
+        Ok(app.store.write_for(project, write).await?)
     }
 
     /// Writes everything in a transaction that may do more.

@@ -44,7 +44,6 @@ async fn this_machine_and_its_networks_are_not_asked() {
         ("[::ffff:7f00:1]", "Requests to localhost are not allowed"),
         ("10.0.0.1", "Requests to the local network are not allowed"),
         ("169.254.169.254", "Requests to the link local network are not allowed"),
-        ("name.invalid.", "Host cannot be resolved or invalid"),
     ] {
         let error = client.send(get(&format!("http://{host}:{port}/x"))).await.unwrap_err();
         assert_eq!(error.to_string(), format!("URL is blocked: {expected}"), "{host}");

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use testkit::TestServer;
+use testkit::{Site, TestServer};
 
 use crate::story;
 
@@ -30,22 +30,32 @@ story!(python_gitlab_drives_the_whole_main_job, runners: 2);
 fn python_gitlab_drives_the_whole_main_job(server: &mut TestServer) {
     let project = server.api().project(PROJECT);
     project.push("main:refs/tags/v1");
-    run(server, "main_job.py", &project.path);
+    run(server, "main_job.py", &[&project.path]);
 }
 
 story!(python_gitlab_manages_runners, runners: 0);
 
 fn python_gitlab_manages_runners(server: &mut TestServer) {
     let project = server.api().project(PROJECT);
-    run(server, "runners.py", &project.path);
+    run(server, "runners.py", &[&project.path]);
+}
+
+story!(python_gitlab_manages_webhooks, runners: 0);
+
+fn python_gitlab_manages_webhooks(server: &mut TestServer) {
+    let site = Site::start(|_| Site::ok(""));
+    let project = server.api().project(PROJECT);
+    run(server, "hooks.py", &[&project.path, &site.url("/hook")]);
+    assert_eq!(site.asked().len(), 1);
 }
 
 /// Runs one of our scripts around the unmodified library.
-fn run(server: &TestServer, script: &str, project: &str) {
+fn run(server: &TestServer, script: &str, arguments: &[&str]) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(script);
     let output = Command::new(testkit::python())
         .arg(script)
-        .args([&server.url(), server.root_token(), project])
+        .args([&server.url(), server.root_token()])
+        .args(arguments)
         .output()
         .unwrap();
     let (stdout, stderr) = (

@@ -9,6 +9,7 @@ mod clients;
 mod commands;
 mod crashes;
 mod documents;
+mod hooks;
 mod live;
 mod malformed;
 mod own_pipeline;

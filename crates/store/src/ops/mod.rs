@@ -17,6 +17,8 @@ pub mod bridges;
 pub mod definitions;
 pub mod explanations;
 mod filter;
+pub mod hook_deliveries;
+pub mod hooks;
 pub mod job_token_scope;
 pub mod job_variables;
 pub mod jobs;
@@ -51,6 +53,8 @@ pub fn statements() -> Vec<&'static Sql> {
         definitions::STATEMENTS,
         explanations::STATEMENTS,
         job_token_scope::STATEMENTS,
+        hook_deliveries::STATEMENTS,
+        hooks::STATEMENTS,
         job_variables::STATEMENTS,
         jobs::STATEMENTS,
         jobs::RESOURCE_GROUP_STATEMENTS,

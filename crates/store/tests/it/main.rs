@@ -5,6 +5,7 @@ mod commits;
 mod crash;
 mod fixture;
 mod groups;
+mod hooks;
 mod jobs;
 mod main_job;
 mod pipelines;

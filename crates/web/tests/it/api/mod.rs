@@ -4,6 +4,7 @@ mod artifacts;
 mod authentication;
 mod bad_input;
 mod groups;
+mod hooks;
 mod lint;
 mod live;
 mod members;
