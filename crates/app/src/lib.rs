@@ -36,6 +36,7 @@ pub mod push;
 pub mod remote_files;
 pub mod repository;
 pub mod runners;
+pub mod schedules;
 pub mod sessions;
 pub mod settings;
 pub mod setup;

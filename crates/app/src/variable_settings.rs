@@ -242,7 +242,7 @@ fn open(app: &App, owner: VariableOwner, set: &NewVariable) -> Result<String> {
     String::from_utf8(plain).map_err(Error::internal)
 }
 
-fn check_key(key: &str) -> Result<()> {
+pub(crate) fn check_key(key: &str) -> Result<()> {
     let is_good = |c: char| c.is_ascii_alphanumeric() || c == '_';
     if key.is_empty() {
         return Err(Error::invalid("key", "can't be blank"));
@@ -259,11 +259,17 @@ fn check_key(key: &str) -> Result<()> {
     Ok(())
 }
 
-fn check(set: &NewVariable, value: &str) -> Result<()> {
+/// Refuses values that are too long.
+pub(crate) fn check_length(value: &str) -> Result<()> {
     if value.len() > MAX_VALUE {
         let text = format!("The value of the provided variable exceeds the {MAX_VALUE} character limit");
         return Err(Error::invalid("value", text));
     }
+    Ok(())
+}
+
+fn check(set: &NewVariable, value: &str) -> Result<()> {
+    check_length(value)?;
     if set.masked && !is_maskable(value, set.raw) {
         return Err(Error::invalid("value", "is invalid"));
     }

@@ -19,6 +19,7 @@ pub mod people;
 pub mod pipeline;
 pub mod project;
 pub mod runner;
+pub mod schedule;
 pub mod status;
 pub mod text;
 pub mod time;

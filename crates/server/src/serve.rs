@@ -56,6 +56,7 @@ pub(crate) struct Server {
     sweeping: tokio::task::JoinHandle<()>,
     handing_out: tokio::task::JoinHandle<()>,
     telling_hooks: tokio::task::JoinHandle<()>,
+    scheduling: tokio::task::JoinHandle<()>,
     showing: tokio::task::JoinHandle<()>,
     starting: tokio::task::JoinHandle<()>,
     runner: Option<runner::Handle>,
@@ -84,6 +85,7 @@ impl Server {
         let sweeping = tokio::spawn(app::jobs::sweep::run(app.clone(), stop.subscribe()));
         let telling_hooks = tokio::spawn(app::hooks::dispatch::run(app.clone(), stop.subscribe()));
         let handing_out = tokio::spawn(app::runners::desk::run(app.clone(), stop.subscribe()));
+        let scheduling = tokio::spawn(app::schedules::run(app.clone(), stop.subscribe()));
         let showing = tokio::spawn(app::live::run(app.clone(), stop.subscribe()));
         let starting = tokio::spawn(app::bridges::run(app.clone(), stop.subscribe()));
         let runner = start_runner(&app, &config, address).await?;
@@ -99,6 +101,7 @@ impl Server {
             sweeping,
             handing_out,
             telling_hooks,
+            scheduling,
             showing,
             starting,
             runner,
@@ -128,6 +131,7 @@ impl Server {
             (self.serving, "serving"),
             (self.handing_out, "handing out jobs"),
             (self.starting, "starting downstream pipelines"),
+            (self.scheduling, "starting what is due"),
             (self.sweeping, "sweeping"),
             (self.telling_hooks, "telling webhooks"),
         ] {

@@ -27,6 +27,7 @@ pub(crate) static MIGRATIONS: &[Migration] = &[
     migration!(4, "0004"),
     migration!(5, "0005"),
     migration!(6, "0006"),
+    migration!(7, "0007"),
 ];
 
 /// The table of applied migrations; the same text serves both databases.

@@ -16,6 +16,7 @@ mod pipelines;
 mod projects;
 mod protected;
 mod runners;
+mod schedules;
 mod settings;
 mod tags;
 mod templates;
@@ -50,6 +51,7 @@ pub(crate) fn routes() -> Router<App> {
         .merge(projects::routes())
         .merge(protected::routes())
         .merge(runners::routes())
+        .merge(schedules::routes())
         .merge(settings::routes())
         .merge(tags::routes())
         .merge(users::routes())

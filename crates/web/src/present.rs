@@ -10,6 +10,7 @@ pub mod pipeline;
 pub mod project;
 pub mod refs;
 pub mod runner;
+pub mod schedule;
 pub mod status;
 pub mod token;
 pub mod user;

@@ -12,6 +12,7 @@ pub mod project;
 pub mod repository;
 pub mod runner;
 pub mod runners;
+pub mod schedule;
 pub mod settings;
 pub mod time;
 pub mod token;

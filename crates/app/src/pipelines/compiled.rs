@@ -292,7 +292,7 @@ fn facts_of<'a>(app: &'a App, request: &'a NewPipeline, context: &'a Context, pl
         created_at: None,
         name: None,
         trigger_short_token: request.trigger.as_ref().map(|(_, short)| short.as_str()),
-        schedule_description: request.schedule.as_ref().map(|(_, description)| description.as_str()),
+        schedule_description: request.schedule.as_ref().map(|one| one.description.as_str()),
         upstream: request
             .upstream
             .filter(|u| u.is_bridge)

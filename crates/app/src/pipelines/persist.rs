@@ -197,11 +197,26 @@ impl Row {
         let this = Arc::clone(self);
         let project = this.request.project.id;
         let write = move |tx: &mut dyn Tx| {
+            this.take_due_time(tx)?;
             let written = this.insert(tx)?;
             happened::created(tx, &this.request.project, &written.pipeline)?;
-            Ok::<_, StoreError>(written)
+            Ok::<_, Error>(written)
         };
-        Ok(app.store.write_for(project, write).await?)
+        app.store.write_for(project, write).await
+    }
+
+    /// Takes the due time of the schedule, if one started this.
+    fn take_due_time(&self, tx: &mut dyn Tx) -> Result<()> {
+        let due = self.request.schedule.as_ref().and_then(|schedule| schedule.due);
+        if let Some(due) = due
+            && !ops::schedules::take(tx, due)?
+        {
+            return Err(Error::Status {
+                status: 409,
+                message: "the due time was taken already".to_owned(),
+            });
+        }
+        Ok(())
     }
 
     /// Writes everything in a transaction that may do more.
@@ -249,7 +264,7 @@ impl Row {
             on_new_commit: plan.map_or(OnNewCommit::Conservative, |plan| plan.on_new_commit),
             on_job_failure: plan.map_or(OnJobFailure::None, |plan| plan.on_job_failure),
             trigger_token_id: request.trigger.as_ref().map(|(id, _)| *id),
-            schedule_id: request.schedule.as_ref().map(|(id, _)| *id),
+            schedule_id: request.schedule.as_ref().map(|one| one.id),
             upstream_job_id: request.upstream.map(|upstream| upstream.job),
             upstream_pipeline_id: request.upstream.map(|upstream| upstream.pipeline),
             created_at: self.now,

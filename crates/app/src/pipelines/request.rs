@@ -2,6 +2,7 @@
 
 use compile::Explanation;
 use model::definition::GivenVariable;
+use model::schedule::DueTime;
 use model::{AccessLevel, Project, ScheduleId, Sha, Source, TriggerTokenId, User};
 use model::{JobId, PipelineId, ProjectId};
 use serde_json::Value as Json;
@@ -47,12 +48,23 @@ pub struct NewPipeline {
     pub skip: Skip,
     /// The trigger token, with its visible part.
     pub trigger: Option<(TriggerTokenId, String)>,
-    /// The schedule, with its description.
-    pub schedule: Option<(ScheduleId, String)>,
+    /// The schedule that is due or was played.
+    pub schedule: Option<Scheduled>,
     /// The job that asked: a bridge, or one that used its job token.
     pub upstream: Option<Upstream>,
     /// Whether the user is an administrator acting as such.
     pub is_admin: bool,
+}
+
+/// The schedule that a pipeline comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scheduled {
+    /// Which.
+    pub id: ScheduleId,
+    /// Its description.
+    pub description: String,
+    /// The due time that the pipeline takes; `None` when somebody played the schedule.
+    pub due: Option<DueTime>,
 }
 
 /// The job that a pipeline comes from.

@@ -7,4 +7,5 @@ mod logs;
 mod place;
 mod remote_files;
 mod runners;
+mod schedules;
 mod sessions;

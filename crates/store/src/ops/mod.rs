@@ -30,6 +30,7 @@ pub mod projects;
 pub mod protected_refs;
 pub mod queue;
 pub mod runners;
+pub mod schedules;
 pub mod sessions;
 pub mod settings;
 pub mod sign_in_failures;
@@ -68,6 +69,7 @@ pub fn statements() -> Vec<&'static Sql> {
         protected_refs::STATEMENTS,
         queue::STATEMENTS,
         runners::STATEMENTS,
+        schedules::STATEMENTS,
         sessions::STATEMENTS,
         settings::STATEMENTS,
         sign_in_failures::STATEMENTS,

@@ -268,7 +268,7 @@ pub(crate) fn delete_many(tx: &mut dyn Tx, ids: &[i64]) -> Result<u64, StoreErro
     tx.execute(&DELETE, params![ids])
 }
 
-fn read(row: &Row<'_>) -> Result<Pipeline, StoreError> {
+pub(crate) fn read(row: &Row<'_>) -> Result<Pipeline, StoreError> {
     Ok(Pipeline {
         id: row.read()?,
         iid: row.read()?,

@@ -12,6 +12,7 @@ mod pipelines;
 mod projects;
 mod queue;
 mod runners;
+mod schedules;
 mod servers;
 mod sessions;
 mod statements;

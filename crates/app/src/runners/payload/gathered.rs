@@ -28,6 +28,8 @@ pub(crate) struct Gathered {
     pub(crate) pipeline: Pipeline,
     pub(crate) user: Option<User>,
     pub(crate) trigger_short: Option<String>,
+    /// Description of the schedule that started the pipeline.
+    pub(crate) schedule_description: Option<String>,
     /// The bridge that made the pipeline: project, pipeline and job id.
     pub(crate) upstream: Option<(i64, i64, i64)>,
     /// Variables of instance, groups and project, weakest first, as they are stored.
@@ -64,6 +66,10 @@ pub(crate) fn gather(app: &App, tx: &mut dyn Tx, job: &Job) -> Result<Gathered> 
         Some(id) => ops::trigger_tokens::by_id(tx, id)?,
         None => None,
     };
+    let schedule = match pipeline.schedule_id {
+        Some(id) => ops::schedules::by_id(tx, id)?,
+        None => None,
+    };
     let sealed: Vec<Owned> = project_variables::of(tx, &project, &namespace)?;
     let mut stored = Vec::new();
     project_variables::open_into(&app.keys, &sealed, pipeline.protected, &mut stored)?;
@@ -91,6 +97,7 @@ pub(crate) fn gather(app: &App, tx: &mut dyn Tx, job: &Job) -> Result<Gathered> 
         upstream: upstream(tx, &pipeline)?,
         root_namespace: ancestors.last().copied().unwrap_or(namespace.id),
         trigger_short: trigger.map(|trigger| trigger.short),
+        schedule_description: schedule.map(|schedule| schedule.description),
         job: job.clone(),
         definition,
         project,
@@ -156,7 +163,7 @@ impl Gathered {
             created_at: Some(pipeline.created_at),
             name: pipeline.name.as_deref(),
             trigger_short_token: self.trigger_short.as_deref(),
-            schedule_description: None,
+            schedule_description: self.schedule_description.as_deref(),
             upstream: self.upstream,
         }
     }

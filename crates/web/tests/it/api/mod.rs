@@ -12,6 +12,7 @@ mod projects;
 mod remembered;
 mod repository;
 mod runners;
+mod schedules;
 mod settings;
 mod tokens;
 mod users;

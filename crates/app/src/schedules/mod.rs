@@ -1,0 +1,13 @@
+//! Pipelines at certain times (rest-api.md 11): schedules, their variables, and who starts them.
+
+pub mod cron;
+mod manage;
+mod run;
+mod variables;
+mod zones;
+
+pub use manage::{Change, Details, New, create, delete, get, list, pipelines, play, take_ownership, update};
+pub use run::{run, start_due};
+pub use variables::{
+    NewVariable, create as create_variable, delete as delete_variable, get as get_variable, update as update_variable,
+};
