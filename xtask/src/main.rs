@@ -67,6 +67,11 @@ const CHORES: &[Chore] = &[
         fuzz::run,
     ),
     (
+        "pictures",
+        "takes the pictures of the pages in `docs/` anew, for README",
+        test::pictures,
+    ),
+    (
         "conformance",
         "recorded behavior of GitLab against ours: `conformance DIR [--verbose | --record]`",
         run_conformance,

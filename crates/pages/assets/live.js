@@ -69,7 +69,7 @@ function merge(into, from) {
 }
 
 function lastLine() {
-  const lines = log.querySelectorAll("a[id^=L]");
+  const lines = log.querySelectorAll("[id^=L]");
   return lines.length ? Number(lines[lines.length - 1].id.slice(1)) : 0;
 }
 

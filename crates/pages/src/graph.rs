@@ -198,12 +198,12 @@ fn draw_box(svg: &mut String, group: &Group<'_>, language: Language) {
     let word = language.status(worst.status);
     let label = match count {
         1 => format!("{}: {word}", group.jobs[0].name),
-        _ => format!("{} ({count}): {word}", group.name),
+        _ => format!("{} {count}: {word}", group.name),
     };
     write!(
         svg,
         "<a href=\"{}\" class=\"node s-{class}\" aria-label=\"{}\">{}<rect x=\"{x}\" y=\"{y}\" width=\"{BOX_WIDTH}\" height=\"{BOX_HEIGHT}\" rx=\"8\"/>\
-         <use href=\"{}#{class}\" x=\"{}\" y=\"{}\" width=\"16\" height=\"16\"/><text x=\"{}\" y=\"{}\">{}</text>",
+         <use href=\"{}#{class}\" x=\"{}\" y=\"{}\" width=\"16\" height=\"16\"/><text x=\"{}\" y=\"{}\">{}{}</text>",
         Escaped(href),
         Escaped(&label),
         Title(full),
@@ -212,18 +212,10 @@ fn draw_box(svg: &mut String, group: &Group<'_>, language: Language) {
         y + 9,
         x + 34,
         y + 22,
-        Escaped(&shown)
+        Escaped(&shown),
+        Count(count, x + BOX_WIDTH - 10)
     )
     .expect("writing to a text does not fail");
-    if count > 1 {
-        write!(
-            svg,
-            "<text class=\"count\" x=\"{}\" y=\"{}\" text-anchor=\"end\">{count}</text>",
-            x + BOX_WIDTH - 10,
-            y + 22
-        )
-        .expect("writing to a text does not fail");
-    }
     svg.push_str("</a>");
 }
 
@@ -254,6 +246,21 @@ impl std::fmt::Display for Title {
         match &self.0 {
             Some(text) => write!(f, "<title>{}</title>", Escaped(text)),
             None => Ok(()),
+        }
+    }
+}
+
+/// How many jobs are in a box, at its right edge.
+struct Count(usize, usize);
+
+impl std::fmt::Display for Count {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Count(1, _) => Ok(()),
+            Count(count, x) => write!(
+                f,
+                " <tspan class=\"count\" x=\"{x}\" text-anchor=\"end\">{count}</tspan>"
+            ),
         }
     }
 }
@@ -333,7 +340,7 @@ mod tests {
         ];
         let svg = draw(&[column("test", jobs)], Language::English);
         assert!(
-            svg.as_str().contains("aria-label=\"test (3): failed\""),
+            svg.as_str().contains("aria-label=\"test 3: failed\""),
             "{}",
             svg.as_str()
         );

@@ -239,7 +239,7 @@ fn write_items(out: &mut String, items: &[Item], after: u64, reading: &Reading) 
                     let state = if *collapsed { "" } else { " open" };
                     write!(
                         out,
-                        "<details id=\"S{number}\"{state}><summary><a id=\"L{number}\" href=\"#L{number}\" tabindex=\"-1\">{number}</a>\
+                        "<details id=\"S{number}\"{state}><summary><i id=\"L{number}\">{number}</i>\
                          <b>{header}</b><span class=\"took\">{}</span></summary>",
                         Escaped(&took)
                     )

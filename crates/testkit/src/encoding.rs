@@ -82,6 +82,25 @@ pub fn base64(text: &str) -> String {
     out
 }
 
+/// Decodes base64; what is no digit is skipped.
+pub(crate) fn from_base64(text: &str) -> Vec<u8> {
+    const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = Vec::with_capacity(text.len() / 4 * 3);
+    let (mut bits, mut count) = (0_u32, 0);
+    for digit in text.bytes() {
+        let Some(value) = DIGITS.iter().position(|known| *known == digit) else {
+            continue;
+        };
+        bits = bits << 6 | u32::try_from(value).expect("there are 64 digits");
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            out.push((bits >> count & 0xff) as u8);
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,6 +118,13 @@ mod tests {
         assert!(content_type.ends_with(BOUNDARY));
         assert_eq!(body.matches("form-data; name=").count(), 2);
         assert!(body.ends_with(&format!("--{BOUNDARY}--\r\n")));
+    }
+
+    #[test]
+    fn base_64_is_read_back() {
+        for text in ["", "a", "ab", "abc", "pictures and more"] {
+            assert_eq!(from_base64(&base64(text)), text.as_bytes());
+        }
     }
 
     #[test]

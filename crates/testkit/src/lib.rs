@@ -5,6 +5,7 @@
 //! machine fails the test with the command that provides it; nothing is skipped.
 
 mod api;
+mod browser;
 mod database;
 mod encoding;
 mod http;
@@ -16,6 +17,7 @@ mod temp;
 mod wait;
 
 pub use api::{Api, Project};
+pub use browser::{Browser, BrowserOptions, ENTER, TAB};
 pub use database::{Database, TestDatabase};
 pub use encoding::{Form, base64, encode_segment};
 pub use http::{Client, Request, Response};

@@ -18,6 +18,9 @@ use crate::wait::eventually;
 /// The token of the user `root` on every test server.
 const ROOT_TOKEN: &str = "glpat-test-root-token-0001";
 
+/// The password of the user `root` on every test server.
+const ROOT_PASSWORD: &str = "test-root-password";
+
 /// How a test server is to be started.
 #[derive(Clone, Debug)]
 pub struct ServerOptions {
@@ -125,6 +128,12 @@ impl TestServer {
     #[must_use]
     pub fn root_token(&self) -> &'static str {
         ROOT_TOKEN
+    }
+
+    /// Returns the password of the user `root`.
+    #[must_use]
+    pub fn root_password(&self) -> &'static str {
+        ROOT_PASSWORD
     }
 
     /// Returns the data folder.
@@ -246,6 +255,7 @@ fn spawn(options: &ServerOptions, dir: &TempDir, address: SocketAddr, postgres: 
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .env("HOME", dir.path())
         .env("TRIPLINE_ROOT_TOKEN", ROOT_TOKEN)
+        .env("TRIPLINE_ROOT_PASSWORD", ROOT_PASSWORD)
         .env("RUST_BACKTRACE", "1")
         .current_dir(dir.path())
         .stdin(Stdio::null())

@@ -2,6 +2,7 @@
 //!
 //! On Debian missing packages are installed when we may do so; otherwise the error is the command to run.
 
+pub(crate) mod browser;
 mod debian;
 pub(crate) mod postgres;
 pub(crate) mod python;

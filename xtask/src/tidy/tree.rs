@@ -115,10 +115,10 @@ impl Tree {
             if kind.is_dir() {
                 self.read_dir(&entry.path(), &path)?;
             } else if kind.is_file() {
-                // What is not UTF-8 is no source: pictures, packed test data.
-                if let Ok(text) = String::from_utf8(fs::read(entry.path()).map_err(failed)?) {
-                    self.files.push(File::new(path, text));
-                }
+                // What is not UTF-8 is no source (pictures, packed test data): that it is there is all that counts.
+                let bytes = fs::read(entry.path()).map_err(failed)?;
+                let text = String::from_utf8(bytes).unwrap_or_default();
+                self.files.push(File::new(path, text));
             }
         }
         Ok(())

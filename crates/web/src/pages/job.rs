@@ -87,7 +87,7 @@ fn job_page(
 ) -> JobPage {
     let t = visit.language();
     let now = visit.app.clock.now();
-    let artifacts = artifact_views(visit, &overview);
+    let shown_artifacts = artifact_views(visit, &overview);
     let Overview {
         access,
         shown,
@@ -106,6 +106,8 @@ fn job_page(
         downstream,
         ..
     } = shown;
+    // There is something to be erased only then.
+    let may_erase = may_erase && (log.is_some() || !shown_artifacts.is_empty());
     let path = access.project.full_path.clone();
     let may = access.allows(&visit.caller, Ability::UpdatePipeline);
     let href = format!("/{path}/-/jobs/{}", job.id);
@@ -127,7 +129,7 @@ fn job_page(
         }),
         token: pipeline.trigger_token_id.map(|_| TokenView::new(token.as_ref())),
         given: given(visit, was_given, &href),
-        artifacts,
+        artifacts: shown_artifacts,
         downstream: downstream.map(|(project, pipeline)| (project, pipeline.id.to_string())),
         found_more: found.len() >= log::MOST_FOUND,
         may_cancel: may && job.status.is_cancelable() && job.status != Status::Manual,
