@@ -2,6 +2,7 @@
 
 mod bridge_status;
 mod bridges;
+mod hooks;
 mod jobs;
 mod logs;
 mod place;

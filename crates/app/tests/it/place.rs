@@ -64,7 +64,10 @@ impl Place {
             durable: false,
             ..Options::sqlite(folder.0.join("test.db"))
         };
-        let outbound = outbound::Client::new(outbound::Policy::default());
+        let outbound = outbound::Client::new(outbound::Policy {
+            allow: vec!["127.0.0.1".parse().unwrap()],
+            only_allowed: false,
+        });
         let app = App::new(Parts {
             store: Store::open(&options).unwrap(),
             repositories: git::Repositories::new(folder.0.join("repositories")).unwrap(),

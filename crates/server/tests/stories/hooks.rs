@@ -1,10 +1,11 @@
 //! Webhooks: another host is told what happens, in GitLab's words, once, and after a crash too.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
-use testkit::{Form, Project, Site, TestServer, eventually};
+use testkit::{Database, Form, Project, Site, TestServer, eventually};
 
 use crate::story;
 
@@ -295,4 +296,35 @@ fn addresses_of_this_machine_are_told_nothing(server: &mut TestServer) {
     assert_eq!(resent.status, 422);
     assert_eq!(project.get(&format!("{path}/events"))[0]["response_status"], "307");
     assert!(inside.asked().is_empty());
+}
+
+#[test]
+fn two_servers_tell_each_thing_once() {
+    let server = crate::server(Database::Postgres, 0);
+    let other = server.another();
+    let site = Site::start(|_| Site::ok(""));
+    let project = server.api().project(CONFIG);
+    hook(
+        &project,
+        json!({"url": site.url("/"), "push_events": false, "pipeline_events": true}),
+    );
+    let token = project.trigger_token();
+    let path = format!("/api/v4/projects/{}/trigger/pipeline", project.id);
+    for number in 0..20 {
+        let form = Form::of([("token", &token), ("ref", "main")]);
+        let http = if number % 2 == 0 { server.http() } else { other.http() };
+        http.post(&path).form(&form).send().expect(201);
+    }
+    let keys = |requests: &[String]| -> BTreeSet<String> {
+        let key = |request: &String| header(request, "idempotency-key").unwrap().to_owned();
+        requests.iter().map(key).collect()
+    };
+    eventually("all pipelines to be told", || {
+        (keys(&site.asked()).len() == 20).then_some(())
+    });
+    eventually("the last delivery to end", || {
+        let log = project.get("/hooks/1/events?per_page=100");
+        (log.as_array()?.len() == 20).then_some(())
+    });
+    assert_eq!(site.asked().len(), 20, "something was told twice");
 }

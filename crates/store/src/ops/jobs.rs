@@ -65,6 +65,7 @@ statements! {
     SET_COVERAGE = "UPDATE jobs SET coverage = ?2 WHERE id = ?1";
     IDS_OF_PIPELINE = "SELECT id FROM jobs WHERE pipeline_id = ?1 ORDER BY id";
     COUNT_RETRIED = "SELECT COUNT(*) FROM jobs WHERE pipeline_id = ?1 AND name = ?2 AND retried";
+    COUNT_EARLIER = "SELECT COUNT(*) FROM jobs WHERE pipeline_id = ?1 AND name = ?2 AND id < ?3";
     MARK_RETRIED = "UPDATE jobs SET retried = TRUE, updated_at = ?2 WHERE id = ANY(?1)";
 }
 
@@ -228,6 +229,15 @@ pub fn ids_of_pipeline(tx: &mut dyn Tx, pipeline: PipelineId) -> Result<Vec<JobI
 /// What the database said.
 pub fn count_retried(tx: &mut dyn Tx, pipeline: PipelineId, name: &str) -> Result<i64, StoreError> {
     tx.one(&COUNT_RETRIED, params![pipeline, name], column)
+}
+
+/// Counts the attempts of a job's name before it.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn count_earlier(tx: &mut dyn Tx, job: &Job) -> Result<i64, StoreError> {
+    tx.one(&COUNT_EARLIER, params![job.pipeline_id, &job.name, job.id], column)
 }
 
 /// Marks jobs as replaced by newer attempts.

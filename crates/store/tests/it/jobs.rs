@@ -111,6 +111,16 @@ on_both! {
         assert_eq!(opened.write(move |tx| jobs::lock_current(tx, pipeline)), std::slice::from_ref(&new));
         assert_eq!(opened.read(move |tx| jobs::current_of_many(tx, &[pipeline])), [new]);
         assert_eq!(opened.read(move |tx| jobs::count_retried(tx, pipeline, "a")), 1);
+        let attempts = opened.read(move |tx| jobs::list(tx, &JobFilter::new(JobOf::Pipeline(pipeline)), Page::all()));
+        let earlier: Vec<i64> = attempts
+            .iter()
+            .filter(|job| job.name == "a")
+            .map(|job| {
+                let job = job.clone();
+                opened.read(move |tx| jobs::count_earlier(tx, &job))
+            })
+            .collect();
+        assert_eq!(earlier, [1, 0], "the newest is listed first");
     }
 
     fn jobs_are_listed_by_every_filter(opened) {

@@ -175,7 +175,7 @@ impl Run {
             None => None,
         };
         let retries = match &found[..] {
-            [job] => ops::jobs::count_retried(tx, pipeline.id, &job.name)?,
+            [job] => ops::jobs::count_earlier(tx, job)?,
             _ => 0,
         };
         Ok(Some(Run {
