@@ -100,7 +100,11 @@ pub async fn authorize(
             } else {
                 Vec::new()
             };
-            Ok::<_, StoreError>(Some((project, role, protected)))
+            let in_scope = match &asking {
+                Caller::Job(job) => lookup::job_may_use(tx, &job.job, &job.user, &project, role)?,
+                _ => true,
+            };
+            Ok::<_, StoreError>(Some((project, role, protected, in_scope)))
         })
         .await?;
     // Somebody without a name learns nothing, not even whether the project exists.
@@ -111,14 +115,14 @@ pub async fn authorize(
             Denied::Login
         }
     };
-    let (project, role, protected) = found.ok_or_else(unknown)?;
+    let (project, role, protected, in_scope) = found.ok_or_else(unknown)?;
     let access = ProjectAccess { project, role };
     let own_job = is_own_job(&caller, &access.project);
     if !own_job && !access.allows(&caller, Ability::ReadProject) {
         return Err(unknown());
     }
     let allowed = match (&caller, service) {
-        (Caller::Job(job), _) => check_job(job, &access, service),
+        (Caller::Job(job), _) => check_job(job, &access, in_scope, service),
         (_, Service::UploadPack) => access
             .allows(&caller, Ability::ReadCode)
             .then_some(())
@@ -175,15 +179,15 @@ fn is_own_job(caller: &Caller, project: &Project) -> bool {
     matches!(caller, Caller::Job(caller) if caller.job.project_id == project.id)
 }
 
-/// A job reads its own project, and others that have opened themselves to it and that its user may
+/// A job reads its own project, and others that accept its token (`in_scope`) and that its user may
 /// read; it pushes to its own project where that is switched on and its user may push.
-fn check_job(caller: &JobCaller, access: &ProjectAccess, service: Service) -> Result<(), String> {
+fn check_job(caller: &JobCaller, access: &ProjectAccess, in_scope: bool, service: Service) -> Result<(), String> {
     let project = &access.project;
     let own = caller.job.project_id == project.id;
     let as_job = Caller::Job(Box::new(caller.clone()));
     match service {
         Service::UploadPack if own => Ok(()),
-        Service::UploadPack if !lookup::job_may_use(&caller.job, &caller.user, project, access.role) => Err(format!(
+        Service::UploadPack if !in_scope => Err(format!(
             "Authentication by CI/CD job token not allowed to {}.",
             project.path
         )),

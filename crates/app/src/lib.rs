@@ -21,6 +21,7 @@ pub mod groups;
 pub mod health;
 pub mod hooks;
 pub mod instance_settings;
+pub mod job_token_scope;
 pub mod jobs;
 pub mod keys;
 pub mod lint;

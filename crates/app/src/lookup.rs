@@ -56,7 +56,7 @@ pub fn project(app: &App, tx: &mut dyn Tx, caller: &Caller, key: &ProjectKey) ->
     let access = ProjectAccess { project, role };
     access.require(caller, Ability::ReadProject)?;
     if let Caller::Job(job) = caller
-        && !job_may_use(&job.job, &job.user, &access.project, role)
+        && !job_may_use(tx, &job.job, &job.user, &access.project, role)?
     {
         let source = ops::projects::get(tx, job.job.project_id)?;
         let source = source.map(|source| source.path).unwrap_or_default();
@@ -111,18 +111,30 @@ pub fn job_of_token(app: &App, tx: &mut dyn Tx, token: &str) -> Result<Option<Jo
     Ok(ops::jobs::by_id(tx, hand_out.job)?.filter(|job| job.claim == hand_out.claim))
 }
 
-/// Whether a job may use its token on a project: always on its own; on another one only when that one
-/// has opened itself (job token scope) and the job's user could read it.
-#[must_use]
-pub fn job_may_use(job: &Job, user: &User, project: &Project, role: AccessLevel) -> bool {
+/// Whether a job may use its token on a project: always on its own; on another one when that one is
+/// open to all or has the job's project on its list, and the job's user could read it.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn job_may_use(
+    tx: &mut dyn Tx,
+    job: &Job,
+    user: &User,
+    project: &Project,
+    role: AccessLevel,
+) -> Result<bool, StoreError> {
     if job.project_id == project.id {
-        return true;
+        return Ok(true);
     }
     let caller = Caller::Job(Box::new(JobCaller {
         user: user.clone(),
         job: job.clone(),
     }));
-    !project.settings.job_token_inbound && access::allows(project, role, &caller, Ability::ReadProject)
+    if !access::allows(project, role, &caller, Ability::ReadProject) {
+        return Ok(false);
+    }
+    Ok(!project.settings.job_token_inbound || ops::job_token_scope::allows(tx, project.id, job.project_id)?)
 }
 
 #[cfg(test)]

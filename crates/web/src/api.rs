@@ -8,6 +8,7 @@ mod commits;
 mod files;
 mod groups;
 mod hooks;
+mod job_token_scope;
 mod jobs;
 mod lint;
 mod live;
@@ -45,6 +46,7 @@ pub(crate) fn routes() -> Router<App> {
         .merge(groups::routes())
         .merge(hooks::routes())
         .merge(members::routes())
+        .merge(job_token_scope::routes())
         .merge(jobs::routes())
         .merge(lint::routes())
         .merge(pipelines::routes())

@@ -244,3 +244,41 @@ pub struct Group {
     /// Enclosing group.
     pub parent_id: Option<i64>,
 }
+
+/// Whose job tokens a project accepts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobTokenScope {
+    /// Whether other projects must be on the list.
+    pub inbound_enabled: bool,
+    /// Always false: GitLab has given up restricting the other direction.
+    pub outbound_enabled: bool,
+}
+
+/// A project that was put on a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobTokenProject {
+    /// Whose list.
+    pub source_project_id: i64,
+    /// What was put on it.
+    pub target_project_id: i64,
+}
+
+/// A group that was put on a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobTokenGroup {
+    /// Whose list.
+    pub source_project_id: i64,
+    /// What was put on it.
+    pub target_group_id: i64,
+}
+
+/// A group on a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupName {
+    /// Id.
+    pub id: i64,
+    /// Page.
+    pub web_url: String,
+    /// Display name.
+    pub name: String,
+}

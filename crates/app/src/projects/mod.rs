@@ -159,7 +159,7 @@ pub(crate) fn show(app: &App, tx: &mut dyn Tx, caller: &Caller, project: Project
 }
 
 /// Adds what the projects' JSON shows besides; each namespace is read once.
-fn show_all(app: &App, tx: &mut dyn Tx, caller: &Caller, projects: Vec<Project>) -> Result<Vec<Shown>> {
+pub(crate) fn show_all(app: &App, tx: &mut dyn Tx, caller: &Caller, projects: Vec<Project>) -> Result<Vec<Shown>> {
     let mut around = HashMap::new();
     let mut all = Vec::with_capacity(projects.len());
     for project in projects {

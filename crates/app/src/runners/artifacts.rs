@@ -200,7 +200,7 @@ pub async fn download(app: &App, id: JobId, token: &str) -> Result<Artifact> {
                 };
                 let user = user.ok_or_else(Error::forbidden)?;
                 let role = lookup::role(&this, tx, &user, &project)?;
-                if !lookup::job_may_use(&asking, &user, &project, role) {
+                if !lookup::job_may_use(tx, &asking, &user, &project, role)? {
                     return Err(Error::forbidden());
                 }
             }

@@ -4,6 +4,7 @@
 //! too ([`Unfit`]): the job then fails with that reason and the runner gets another one.
 
 mod checkout;
+mod cross;
 mod gathered;
 
 use std::sync::Arc;
@@ -130,7 +131,7 @@ pub async fn build(
     job: Job,
 ) -> Result<std::result::Result<Payload, Unfit>> {
     let this = app.clone();
-    let gathered = app.store.read(move |tx| gather(&this, tx, &job)).await?;
+    let mut gathered = app.store.read(move |tx| gather(&this, tx, &job)).await?;
     if let Some(reason) = unfit(&gathered, manager, app.clock.now()) {
         return Ok(Err(Unfit(reason)));
     }
@@ -143,6 +144,13 @@ pub async fn build(
         ..gathered.pipeline_facts(app, &revision.commit)
     };
     let of_pipeline = variables::of_pipeline(&facts);
+    if !gathered.definition.cross_needs.is_empty() {
+        let is_there = cross::add(app, &mut gathered, &of_pipeline).await?;
+        let reason = unfit(&gathered, manager, app.clock.now());
+        if let Some(reason) = reason.or((!is_there).then_some(FailureReason::MissingDependencyFailure)) {
+            return Ok(Err(Unfit(reason)));
+        }
+    }
     let hand_out = HandedOut {
         runner,
         token: &token,

@@ -184,7 +184,7 @@ pub(crate) fn holder(app: &App, tx: &mut dyn Tx, token: &Token, project: &Projec
                 None => return Err(Error::NotFoundPlain),
             };
             let role = lookup::role(app, tx, &user, project)?;
-            if !lookup::job_may_use(&job, &user, project, role) {
+            if !lookup::job_may_use(tx, &job, &user, project, role)? {
                 return Err(Error::NotFoundPlain);
             }
             Ok(Holder {

@@ -455,3 +455,68 @@ async fn variables_need_the_role_downstream_unless_it_is_a_child() {
     assert_eq!(given_to(&place, child.id).await, ["A=1"]);
     place.close().await;
 }
+
+#[tokio::test]
+async fn a_child_takes_artifacts_of_its_parents_job_and_of_no_other_pipeline() {
+    let place = Place::new(
+        "make: {stage: build, script: x}\nb: {stage: test, trigger: {include: child.yml}, variables: {PARENT: $CI_PIPELINE_ID}}\n",
+    )
+    .await;
+    let child = "work:\n  script: x\n  needs: [{pipeline: $PARENT, job: make}]\n";
+    place.commit_file(place.project, "child.yml", child);
+    let player = place.player().await;
+    let id = place.pipeline().await.id;
+    let made = place.run(&player, "success").await;
+    place.start_bridges().await;
+    let work = place.take(&player).await;
+    let needed: Vec<_> = work
+        .dependencies
+        .iter()
+        .map(|one| (one.id, one.name.as_str()))
+        .collect();
+    assert_eq!(needed, [(made, "make")]);
+    place.report(&work, "success").await;
+
+    // A pipeline that is no relative, a job that is not there.
+    for needs in [
+        format!("{{pipeline: '{id}', job: make}}"),
+        "{pipeline: 'x', job: make}".to_owned(),
+    ] {
+        place.commit(&format!("work: {{script: x, needs: [{needs}]}}\n"));
+        let other = place.pipeline().await.id;
+        assert!(place.ask(&player).await.is_none(), "{needs}");
+        let work = place.job(other, "work").await;
+        assert_eq!(work.failure_reason, Some(R::MissingDependencyFailure), "{needs}");
+    }
+    place.close().await;
+}
+
+#[tokio::test]
+async fn a_job_takes_the_latest_artifacts_of_a_project_that_accepts_its_token() {
+    let needs = "{project: root/other, ref: main, job: make}";
+    let place = Place::new(&format!("work: {{script: x, needs: [{needs}]}}\n")).await;
+    let other = place.add_project("other", "make: {script: x}\n").await;
+    let player = place.player().await;
+    let made = place.pipeline_of(other).await;
+    let made = place.job(made, "make").await.id;
+    assert_eq!(place.run(&player, "success").await, made);
+
+    let refused = place.pipeline().await.id;
+    assert!(place.ask(&player).await.is_none());
+    let reason = place.job(refused, "work").await.failure_reason;
+    assert_eq!(reason, Some(R::MissingDependencyFailure), "it is not on the list");
+
+    app::job_token_scope::add_project(
+        &place.app,
+        place.root.clone(),
+        app::ProjectKey::Id(other),
+        place.project,
+    )
+    .await
+    .unwrap();
+    let _ = place.pipeline().await;
+    let work = place.take(&player).await;
+    let needed: Vec<_> = work.dependencies.iter().map(|one| one.id).collect();
+    assert_eq!(needed, [made]);
+    place.close().await;
+}

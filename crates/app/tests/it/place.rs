@@ -174,6 +174,18 @@ impl Place {
             .pipeline
     }
 
+    /// Creates a pipeline on `main` of another project.
+    pub(crate) async fn pipeline_of(&self, project: ProjectId) -> PipelineId {
+        let call = ApiCall {
+            ref_text: "main".to_owned(),
+            variables: Vec::new(),
+            inputs: Vec::new(),
+        };
+        let key = ProjectKey::Id(project);
+        let created = create_by_api(&self.app, self.root.clone(), key, call).await;
+        created.unwrap().pipeline.id
+    }
+
     /// Moves the clock.
     pub(crate) fn pass(&self, duration: Duration) {
         let microseconds = i64::try_from(duration.as_micros()).unwrap();

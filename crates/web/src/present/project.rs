@@ -119,7 +119,7 @@ pub fn group(url: &ExternalUrl, group: &Namespace, full_name: &str) -> Group {
     }
 }
 
-fn namespace_url(url: &ExternalUrl, namespace: &Namespace) -> String {
+pub(crate) fn namespace_url(url: &ExternalUrl, namespace: &Namespace) -> String {
     let groups = if namespace.user_id.is_some() { "" } else { "groups/" };
     format!("{}/{groups}{}", url.base(), namespace.full_path)
 }

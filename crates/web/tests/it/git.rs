@@ -327,6 +327,17 @@ story!(a_job_token_reads_its_own_project_while_the_job_runs, server, {
     let foreign = server.url(&token, "ada/other.git");
     work.git(&["fetch", "-q", &own, "main"]);
     assert!(refused(&work.try_git(&["ls-remote", &foreign])).contains("not allowed"));
+    let (list, source) = (other.id, server.project.id);
+    let added = store::ops::job_token_scope::Added {
+        by: None,
+        at: model::Timestamp(0),
+    };
+    let allow = move |tx: &mut dyn store::Tx| store::ops::job_token_scope::add_project(tx, list, source, added);
+    assert!(server.app.store.write(allow).await.unwrap());
+    work.git(&["ls-remote", &foreign]);
+    let forbid = move |tx: &mut dyn store::Tx| store::ops::job_token_scope::remove_project(tx, list, source);
+    assert!(server.app.store.write(forbid).await.unwrap());
+    assert!(refused(&work.try_git(&["ls-remote", &foreign])).contains("not allowed"));
     server
         .change(other.id, |project| project.settings.job_token_inbound = false)
         .await;

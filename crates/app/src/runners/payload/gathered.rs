@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use compile::Variable;
 use model::definition::GivenVariable;
-use model::{Job, JobDefinition, Namespace, NamespaceId, Pipeline, Project, User};
+use model::{Job, JobDefinition, JobId, Namespace, NamespaceId, Pipeline, Project, User};
 use store::ops::artifacts::Artifact;
 use store::{Tx, ops};
 
@@ -82,14 +82,7 @@ pub(crate) fn gather(app: &App, tx: &mut dyn Tx, job: &Job) -> Result<Gathered> 
     )?;
     let needed = dependencies(job, &definition, ops::jobs::current(tx, pipeline.id)?);
     let ids: Vec<_> = needed.iter().map(|job| job.id).collect();
-    let mut archives = ops::artifacts::of_jobs(tx, &ids)?;
-    archives.retain(|file| file.file.kind == "archive");
-    for archive in &mut archives {
-        // Some are kept beyond their time.
-        if is_available(tx, archive, app.clock.now())? {
-            archive.file.expire_at = None;
-        }
-    }
+    let archives = archives_of(app, tx, &ids)?;
     Ok(Gathered {
         manual: crate::jobs::given::get(&app.keys, tx, job.id)?,
         dotenv: crate::jobs::given::dotenv(&app.keys, tx, &ids)?,
@@ -109,6 +102,19 @@ pub(crate) fn gather(app: &App, tx: &mut dyn Tx, job: &Job) -> Result<Gathered> 
         given,
         needed,
     })
+}
+
+/// The archives of these jobs.
+pub(super) fn archives_of(app: &App, tx: &mut dyn Tx, ids: &[JobId]) -> Result<Vec<Artifact>> {
+    let mut archives = ops::artifacts::of_jobs(tx, ids)?;
+    archives.retain(|file| file.file.kind == "archive");
+    for archive in &mut archives {
+        // Some are kept beyond their time.
+        if is_available(tx, archive, app.clock.now())? {
+            archive.file.expire_at = None;
+        }
+    }
+    Ok(archives)
 }
 
 /// The bridge that made a pipeline, if one did: a job that used its token leaves no trace in variables.

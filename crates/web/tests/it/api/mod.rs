@@ -5,6 +5,7 @@ mod authentication;
 mod bad_input;
 mod groups;
 mod hooks;
+mod job_token_scope;
 mod lint;
 mod live;
 mod members;
