@@ -47,15 +47,18 @@ async fn show(State(app): State<App>, call: Call) -> ApiResult<Json<JobTokenScop
 async fn change(State(app): State<App>, call: Call) -> ApiResult<NoContent> {
     call.user()?;
     let mut reader = call.reader();
-    let enabled = reader.boolean("enabled");
-    if enabled.is_none() {
-        let what = if reader.given("enabled") {
-            "is empty"
-        } else {
-            "is missing"
-        };
-        reader.problem("enabled", what);
-    }
+    let enabled = match reader.text("enabled") {
+        Some(text) if !text.trim().is_empty() => reader.boolean("enabled"),
+        _ => {
+            let what = if reader.given("enabled") {
+                "is empty"
+            } else {
+                "is missing"
+            };
+            reader.problem("enabled", what);
+            None
+        }
+    };
     reader.finish()?;
     scope::set(&app, call.caller.clone(), call.project()?, enabled.unwrap_or_default()).await?;
     Ok(NoContent)
