@@ -47,7 +47,7 @@ fn axe_finds_nothing_wrong_with_any_page() {
     let pipeline = project.triggered(&token, Form::of([("ref", "main"), ("variables[A]", "1")]));
     let variable = serde_json::json!({"key": "KEY", "value": "value"});
     project.request("POST", "/variables").json(&variable).send().expect(201);
-    project.finished(&pipeline);
+    _ = project.finished(&pipeline);
     let mut found = Vec::new();
     for dark in [false, true] {
         let options = BrowserOptions {
@@ -82,7 +82,7 @@ fn a_job_is_played_with_the_keyboard_alone() {
     let project = server.api().project(&[(".gitlab-ci.yml", CONFIG)]);
     let token = project.trigger_token();
     let pipeline = project.triggered(&token, Form::of([("ref", "main")]));
-    project.finished(&pipeline);
+    _ = project.finished(&pipeline);
     let browser = testkit::Browser::start(&server.url(), &BrowserOptions::default());
     browser.open("/users/sign_in");
     browser.tab_to("#login");
@@ -122,7 +122,7 @@ fn everything_but_live_updates_works_without_scripts() {
         .next()
         .and_then(|id| id.parse().ok())
         .expect("the id of a pipeline");
-    project.finished(&serde_json::json!({"id": pipeline}));
+    _ = project.finished(&serde_json::json!({"id": pipeline}));
     browser.open(&format!("/{}/-/pipelines/{pipeline}", project.path));
     browser.sees("#head", "passed");
     browser.click("#jobs a.title");

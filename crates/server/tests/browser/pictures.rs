@@ -85,7 +85,7 @@ impl Studio {
             ]);
             last = project.triggered(&token, form);
         }
-        project.finished(&last);
+        _ = project.finished(&last);
         let jobs = project.jobs(&last);
         let payments = jobs
             .iter()

@@ -50,7 +50,7 @@ fn a_trigger_token_is_created_copied_and_revoked_and_others_see_four_characters(
     browser.devtools("Browser.grantPermissions", &permission);
     browser.click("button[data-copy=new-token]");
     browser.sees("#announcement", "Copied");
-    project.triggered(&token, Form::of([("ref", "main")]));
+    _ = project.triggered(&token, Form::of([("ref", "main")]));
 
     let other = Browser::start(&server.url(), &BrowserOptions::default());
     sign_in(&other, "bob", "a long password");

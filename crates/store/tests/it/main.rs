@@ -8,6 +8,7 @@ mod groups;
 mod hooks;
 mod jobs;
 mod main_job;
+mod months;
 mod pipelines;
 mod projects;
 mod queue;
