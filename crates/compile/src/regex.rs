@@ -88,6 +88,14 @@ impl Pattern {
         Some(Pattern::new(source, flags))
     }
 
+    /// The last match in a text: in it the first group that took part, without groups the whole match.
+    #[must_use]
+    pub fn last_group<'t>(&self, text: &'t str) -> Option<&'t str> {
+        let found = self.regex.captures_iter(text).last()?;
+        let group = found.iter().skip(1).flatten().next();
+        group.or_else(|| found.get(0)).map(|found| found.as_str())
+    }
+
     /// Whether the pattern matches anywhere in `text`.
     #[must_use]
     pub fn is_match(&self, text: &str) -> bool {

@@ -124,23 +124,59 @@ impl JobDefinition {
     }
 }
 
-/// Returns a job's name without the suffix that `parallel` or numbering gave it (`test 1/3`, `test: [a]`).
+/// Returns a job's name without the suffixes that `parallel` or numbering gave it (`test 1/3`, `test: [a]`): at
+/// most three of them, each behind blanks or colons.
+///
+/// GitLab's rule, as one expression: `([\b\s:]+((\[.*\])|(\d+[\s:\/\\]+\d+))){1,3}\s*\z`.
 #[must_use]
 pub fn group_name(name: &str) -> &str {
-    let mut name = name.trim_end();
-    if let Some(start) = name.find(": [").filter(|_| name.ends_with(']')) {
-        return name[..start].trim_end();
-    }
-    // "test 1/3", "test 1 of 3" and "test 1 3" all belong to "test".
-    let digits_end = name.trim_end_matches(|c: char| c.is_ascii_digit());
-    if digits_end.len() < name.len() {
-        let separator = digits_end.trim_end_matches(['/', ' ', ':', '\\']);
-        let first = separator.trim_end_matches(|c: char| c.is_ascii_digit());
-        if separator.len() < digits_end.len() && first.len() < separator.len() && first.ends_with([' ', ':']) {
-            name = first.trim_end_matches([' ', ':']);
+    let start = (0..name.len()).find(|start| name.is_char_boundary(*start) && are_suffixes(&name[*start..]));
+    start.map_or(name, |start| &name[..start]).trim_matches(is_blank)
+}
+
+/// Suffixes that a name may lose.
+const MAX_SUFFIXES: usize = 3;
+
+/// Whether a text is nothing but one to three suffixes.
+fn are_suffixes(text: &str) -> bool {
+    // Ends of what is read so far. All are followed at once: a `]` may end a list or stand inside it.
+    let mut ends = vec![0];
+    for _ in 0..MAX_SUFFIXES {
+        let mut next: Vec<usize> = ends.iter().flat_map(|end| suffix_ends(text, *end)).collect();
+        next.sort_unstable();
+        next.dedup();
+        if next.iter().any(|end| text[*end..].chars().all(is_blank)) {
+            return true;
         }
+        ends = next;
     }
-    name
+    false
+}
+
+/// Where a suffix that starts at `from` may end.
+fn suffix_ends(text: &str, from: usize) -> Vec<usize> {
+    let rest = text[from..].trim_start_matches(|c| is_blank(c) || matches!(c, ':' | '\u{8}'));
+    let start = text.len() - rest.len();
+    if start == from {
+        return Vec::new();
+    }
+    if rest.starts_with('[') {
+        let line = rest.split('\n').next().unwrap_or_default();
+        return line.match_indices(']').map(|(at, _)| start + at + 1).collect();
+    }
+    let digits = |text: &str| text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let first = digits(rest);
+    let behind = rest[first..].trim_start_matches(|c| is_blank(c) || matches!(c, ':' | '/' | '\\'));
+    let (between, second) = (rest.len() - first - behind.len(), digits(behind));
+    if first == 0 || between == 0 || second == 0 {
+        return Vec::new();
+    }
+    vec![text.len() - behind.len() + second]
+}
+
+/// What Ruby's `\s` is.
+const fn is_blank(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\r' | '\n' | '\u{b}' | '\u{c}')
 }
 
 /// A variable written in the configuration.
@@ -446,4 +482,34 @@ pub struct GivenVariable {
     /// Whether its own value is taken literally.
     #[serde(default)]
     pub raw: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_is_a_name_without_at_most_three_suffixes() {
+        for (name, expected) in [
+            ("test 1/3", "test"),
+            ("test 1 3", "test"),
+            ("test 1:3", "test"),
+            ("test:1\\3", "test"),
+            ("test: [aws, eu]", "test"),
+            ("test: [a] 1/3", "test"),
+            ("test 1/2 1/3: [x] ", "test"),
+            ("test 1/2 1/3 1/4 1/5", "test 1/2"),
+            ("deploy [a]: [b]", "deploy"),
+            ("a: [b] c", "a: [b] c"),
+            ("test1/3", "test1/3"),
+            ("test 1/", "test 1/"),
+            ("test 13", "test 13"),
+            ("[a]", "[a]"),
+            (" [a]", ""),
+            ("é: [ü]", "é"),
+            ("", ""),
+        ] {
+            assert_eq!(group_name(name), expected, "{name:?}");
+        }
+    }
 }

@@ -7,6 +7,7 @@ use crate::App;
 use crate::access::Ability;
 use crate::caller::Caller;
 use crate::error::{Error, Result};
+use crate::jobs::files;
 use crate::lookup::{self, ProjectKey};
 
 /// Deletes a project with its pipelines, jobs and repository.
@@ -35,9 +36,15 @@ pub async fn delete(app: &App, caller: &Caller, key: ProjectKey) -> Result<()> {
     work.await.map_err(Error::internal)?
 }
 
-/// Removes rows in steps, then the repository.
+/// Removes rows in steps, each with the files of its jobs, then the repository.
 async fn remove(app: App, id: ProjectId, owns_repository: bool) -> Result<()> {
-    while !app.store.write(move |tx| ops::projects::delete_step(tx, id)).await? {}
+    loop {
+        let deleted = app.store.write(move |tx| ops::projects::delete_step(tx, id)).await?;
+        files::delete(&app, &deleted.jobs, &deleted.artifacts).await;
+        if deleted.is_done {
+            break;
+        }
+    }
     if owns_repository {
         let this = app.clone();
         crate::blocking(move || Ok(this.repositories.delete(id).map(drop)?)).await?;

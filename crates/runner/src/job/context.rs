@@ -9,6 +9,13 @@ use super::variables::expand;
 use super::{Place, inputs, script};
 use crate::trace::Source;
 
+/// Bytes that the system takes for one variable: 32 pages, with the name, the sign and the end.
+const MAX_VARIABLE_BYTES: usize = 131_072;
+/// Bytes that all variables together may have, well below what the system takes for them and the arguments.
+const MAX_ENVIRONMENT_BYTES: usize = 1 << 20;
+/// A variable of this size is never too much.
+const SMALL_BYTES: usize = 4096;
+
 /// Everything a stage needs to know about its job.
 pub(super) struct Context<'a> {
     pub(super) job: &'a Job,
@@ -31,10 +38,26 @@ impl Context<'_> {
                 variable.value.clone()
             }
         };
-        self.variables
-            .iter()
-            .map(|variable| (variable.key.clone(), value(variable)))
-            .collect()
+        let all = self.variables.iter();
+        let all = all.filter(|variable| !self.is_oversized(variable));
+        all.map(|variable| (variable.key.clone(), value(variable))).collect()
+    }
+
+    /// The variables that no program can be given: the system takes none longer, and only so much together.
+    pub(super) fn oversized(&self) -> impl Iterator<Item = &Variable> {
+        self.variables.iter().filter(|variable| self.is_oversized(variable))
+    }
+
+    fn is_oversized(&self, variable: &Variable) -> bool {
+        let bytes = |variable: &Variable| variable.key.len() + variable.value.len() + 2;
+        if variable.file || bytes(variable) <= SMALL_BYTES {
+            return false;
+        }
+        // Of those that are too much together the last ones stay behind.
+        let passed = self.variables.iter().filter(|variable| !variable.file);
+        let before = passed.take_while(|other| !std::ptr::eq(*other, variable));
+        let before: usize = before.map(bytes).filter(|bytes| *bytes <= MAX_VARIABLE_BYTES).sum();
+        bytes(variable) > MAX_VARIABLE_BYTES || before + bytes(variable) > MAX_ENVIRONMENT_BYTES
     }
 
     /// Returns `text` with the job's variables in place of their names.
@@ -55,7 +78,12 @@ impl Context<'_> {
             .map(|line| inputs::interpolate(line, &self.job.inputs))
             .collect();
         let lines = lines.map_err(Failure::Configuration)?;
+        let kept: Vec<(&str, &str)> = self
+            .oversized()
+            .map(|variable| (variable.key.as_str(), variable.value.as_str()))
+            .collect();
         Ok(script::step(
+            &kept,
             &lines,
             &self.place.site.prepared.shell_name,
             self.settings.trace_commands,

@@ -8,9 +8,12 @@ const COMMAND_COLOR: &str = "\x1b[32;1m";
 /// Ends a color.
 const RESET: &str = "\x1b[0;m";
 
-/// Returns the text of a script that runs `lines`.
-pub(super) fn step(lines: &[String], shell: &str, trace: bool) -> String {
+/// Returns the text of a script that runs `lines`, which see `variables` although programs do not.
+pub(super) fn step(variables: &[(&str, &str)], lines: &[String], shell: &str, trace: bool) -> String {
     let mut text = prelude(shell);
+    for (name, value) in variables.iter().filter(|(name, _)| is_name(name)) {
+        text.push_str(&format!("{name}={}\n", quote(value)));
+    }
     if trace {
         text.push_str("set -o xtrace\n");
     }
@@ -31,6 +34,13 @@ pub(super) fn prelude(shell: &str) -> String {
         "if (set -o pipefail) 2>/dev/null; then set -o pipefail; fi"
     };
     format!("set -e\n{pipefail}\n{TAKE_OVER}")
+}
+
+/// Whether a shell can have a variable of this name.
+fn is_name(text: &str) -> bool {
+    !text.starts_with(|c: char| c.is_ascii_digit())
+        && !text.is_empty()
+        && text.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric())
 }
 
 /// Exports what earlier steps wrote to `$GITLAB_ENV`.

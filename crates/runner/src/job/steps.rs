@@ -11,6 +11,14 @@ pub(super) async fn script_steps(
     shell: &mut Shell<'_>,
     watch: &mut Watch,
 ) -> Result<(), Failure> {
+    for variable in context.oversized() {
+        shell.warn(&format!(
+            "variable {} is too large for the environment of a program ({} bytes): scripts see it, the programs they \
+             start do not",
+            variable.key,
+            variable.value.len()
+        ));
+    }
     for step in context.job.steps.iter().filter(|step| step.name != "after_script") {
         let stage = if step.name == "script" {
             "step_script".to_owned()

@@ -237,3 +237,28 @@ async fn an_unfinished_line_is_ended_before_the_next_section() {
     let ended = Fake::start().await.run(job(&["printf unfinished"])).await;
     ended.succeeded().says("\nunfinished\nsection_end:");
 }
+
+/// The system refuses to start a program with such a variable; the script still has it.
+#[tokio::test]
+async fn a_variable_that_no_program_can_be_given_is_there_for_the_script() {
+    let mut big = job(&[
+        "echo ${#BIG} ${#TOGETHER}",
+        "env | grep -c '^BIG=' || true",
+        "echo small=$SMALL",
+    ]);
+    set(&mut big, "SMALL", "s");
+    set(&mut big, "BIG", &"it's ".repeat(40_000));
+    for number in 0..40 {
+        set(&mut big, &format!("PART_{number}"), &"x".repeat(100_000));
+    }
+    set(&mut big, "TOGETHER", &"y".repeat(100_000));
+    Fake::start()
+        .await
+        .run(big)
+        .await
+        .succeeded()
+        .says("200000 100000\n")
+        .says("\n0\n")
+        .says("small=s\n")
+        .says("WARNING: variable BIG is too large for the environment of a program (200000 bytes)");
+}

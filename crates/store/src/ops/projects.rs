@@ -3,7 +3,7 @@
 mod list;
 
 use model::project::ProjectSettings;
-use model::{NamespaceId, Project, ProjectId, Timestamp, UserId, Visibility};
+use model::{ArtifactId, JobId, NamespaceId, PipelineId, Project, ProjectId, Timestamp, UserId, Visibility};
 
 use super::key;
 use crate::error::StoreError;
@@ -200,23 +200,44 @@ pub fn touch(tx: &mut dyn Tx, id: ProjectId, now: Timestamp) -> Result<(), Store
 /// Pipelines deleted in one step of [`delete_step`].
 const STEP: i64 = 100;
 
-/// Deletes a part of the project: some pipelines with their jobs, or at last the project itself.
+/// What a step of [`delete_step`] has deleted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Deleted {
+    /// Whether the project itself is gone: there is no further step.
+    pub is_done: bool,
+    /// Jobs whose logs nobody names any more.
+    pub jobs: Vec<JobId>,
+    /// Artifacts whose files nobody names any more.
+    pub artifacts: Vec<ArtifactId>,
+}
+
+/// Deletes a part of the project: some pipelines with their jobs, or at last the project itself. Logs and files are not
+/// rows: delete them after the commit.
 ///
-/// Call it in a transaction of its own until it returns `true`, so that nobody waits long behind a
+/// Call it in a transaction of its own until it is done, so that nobody waits long behind a
 /// large project. Make the project unreachable first (archive it, refuse new pipelines).
 ///
 /// # Errors
 ///
 /// What the database said.
-pub fn delete_step(tx: &mut dyn Tx, id: ProjectId) -> Result<bool, StoreError> {
-    let pipelines = tx.all(&SOME_PIPELINES, params![id, STEP], column)?;
+pub fn delete_step(tx: &mut dyn Tx, id: ProjectId) -> Result<Deleted, StoreError> {
+    let mut deleted = Deleted::default();
+    let pipelines: Vec<i64> = tx.all(&SOME_PIPELINES, params![id, STEP], column)?;
     if !pipelines.is_empty() {
+        for pipeline in &pipelines {
+            deleted
+                .jobs
+                .extend(super::jobs::ids_of_pipeline(tx, PipelineId(*pipeline))?);
+            let files = super::artifacts::of_pipeline(tx, PipelineId(*pipeline))?;
+            deleted.artifacts.extend(files.into_iter().map(|file| file.id));
+        }
         super::pipelines::delete_many(tx, &pipelines)?;
-        return Ok(false);
+        return Ok(deleted);
     }
     tx.execute(&DELETE_VARIABLES, params![id])?;
     tx.execute(&DELETE, params![id])?;
-    Ok(true)
+    deleted.is_done = true;
+    Ok(deleted)
 }
 
 /// Returns the number of projects.

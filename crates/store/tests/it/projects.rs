@@ -199,9 +199,16 @@ on_both! {
         });
         let id = project.id;
         let mut steps = 1;
-        while !opened.write(move |tx| projects::delete_step(tx, id)) {
+        let mut jobs = 0;
+        loop {
+            let deleted = opened.write(move |tx| projects::delete_step(tx, id));
+            jobs += deleted.jobs.len();
+            if deleted.is_done {
+                break;
+            }
             steps += 1;
         }
+        assert_eq!(jobs, 240, "the logs of all jobs are named");
         assert_eq!(steps, 3, "100 pipelines, the rest, the project");
         assert_eq!(opened.read(move |tx| projects::get(tx, id)), None);
         assert_eq!(opened.read(move |tx| variables::count(tx, VariableOwner::Project(id))), 0);

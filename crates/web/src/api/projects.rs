@@ -148,6 +148,8 @@ async fn create(State(app): State<App>, call: Call) -> ApiResult<Created<Project
     call.user()?;
     let mut reader = call.reader();
     reader.at_least_one_of(&["name", "path"]);
+    // As on an instance that has "Repository by URL" switched off: nothing is fetched here.
+    let imports = reader.text("import_url").is_some_and(|url| !url.trim().is_empty());
     let new = NewProject {
         name: reader.text("name"),
         path: reader.text("path"),
@@ -157,6 +159,9 @@ async fn create(State(app): State<App>, call: Call) -> ApiResult<Created<Project
         changes: changes(&mut reader),
     };
     reader.finish()?;
+    if imports {
+        return Err(Error::Forbidden(None).into());
+    }
     let shown = projects::create(&app, &call.caller, new).await?;
     Ok(Created(full(&app, &shown)))
 }

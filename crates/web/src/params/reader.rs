@@ -316,11 +316,8 @@ fn as_text(value: &Value) -> Parsed<String> {
         Value::Text(text) => Parsed::Ok(text.clone()),
         Value::Number(number) => Parsed::Ok(number.to_string()),
         Value::Bool(yes) => Parsed::Ok(yes.to_string()),
-        Value::File(file) => String::from_utf8(file.content.to_vec())
-            .ok()
-            .filter(|text| !text.contains('\0'))
-            .into(),
-        Value::Array(_) | Value::Hash(_) => Parsed::Invalid,
+        // A file is a hash to GitLab, also one with a line of text in it.
+        Value::Array(_) | Value::Hash(_) | Value::File(_) => Parsed::Invalid,
     }
 }
 

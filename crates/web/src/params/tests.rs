@@ -227,6 +227,15 @@ fn values_are_read_by_type() {
 }
 
 #[test]
+fn a_file_is_no_text() {
+    let body = "--B\r\nContent-Disposition: form-data; name=\"ref\"; filename=\"ref\"\r\n\r\nmain\r\n--B--\r\n";
+    let hash = multipart::parse("multipart/form-data; boundary=B", body.as_bytes()).unwrap();
+    let mut reader = Reader::new(&hash);
+    assert_eq!(reader.required_text("ref"), "");
+    assert_eq!(reader.finish().unwrap_err().to_string(), "ref is invalid");
+}
+
+#[test]
 fn all_problems_are_told_at_once() {
     let all = |r: &mut Reader<'_>| {
         r.filled_text("ref");

@@ -61,11 +61,66 @@ pub(super) async fn upload(
             _ => {}
         }
     }
+    check(&description)?;
     if !has_file {
         return Err(Error::parameter("file is missing").into());
     }
     artifacts::record(&app, &job, upload, description).await?;
     Ok((StatusCode::CREATED, Json(json!({"message": "201 Created"}))).into_response())
+}
+
+/// Types and formats that GitLab knows (runner-protocol.md 5.1); anything else is refused as it does it.
+const TYPES: &[&str] = &[
+    "archive",
+    "metadata",
+    "trace",
+    "junit",
+    "sast",
+    "dependency_scanning",
+    "container_scanning",
+    "dast",
+    "codequality",
+    "license_scanning",
+    "performance",
+    "metrics",
+    "metrics_referee",
+    "network_referee",
+    "lsif",
+    "dotenv",
+    "cobertura",
+    "terraform",
+    "accessibility",
+    "cluster_applications",
+    "secret_detection",
+    "requirements",
+    "coverage_fuzzing",
+    "browser_performance",
+    "load_performance",
+    "api_fuzzing",
+    "cluster_image_scanning",
+    "cyclonedx",
+    "requirements_v2",
+    "annotations",
+    "repository_xray",
+    "sarif",
+    "jacoco",
+    "scip",
+];
+const FORMATS: &[&str] = &["raw", "zip", "gzip"];
+
+fn check(description: &Description) -> Result<(), ApiError> {
+    let knows = |known: &[&str], value: &Option<String>| value.as_deref().is_none_or(|value| known.contains(&value));
+    let mut wrong = Vec::new();
+    if !knows(TYPES, &description.kind) {
+        wrong.push("artifact_type does not have a valid value");
+    }
+    if !knows(FORMATS, &description.format) {
+        wrong.push("artifact_format does not have a valid value");
+    }
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    Err(Error::parameter(wrong.join(", ")).into())
 }
 
 /// Reads a field that must be short. No limit holds for the body as a whole, so none is read to its end before it

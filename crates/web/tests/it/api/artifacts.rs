@@ -235,3 +235,52 @@ async fn an_upload_that_is_not_in_order_is_refused() {
         "another one"
     );
 }
+
+#[tokio::test]
+async fn types_and_formats_that_gitlab_does_not_know_are_refused() {
+    let api = Api::start().await;
+    let file = json!({"branch": "main", "commit_message": "ci", "content": CONFIG});
+    let path = "POST /projects/1/repository/files/.gitlab-ci.yml";
+    let _ = api.ada(path, file).await.json(201);
+    let (id, token) = api.server.run_a_job().await;
+    for (query, expected) in [
+        (
+            "?artifact_type=junk",
+            r#"400 {"error":"artifact_type does not have a valid value"}"#,
+        ),
+        (
+            "?artifact_format=rar",
+            r#"400 {"error":"artifact_format does not have a valid value"}"#,
+        ),
+        (
+            "?artifact_type=&artifact_format=",
+            r#"400 {"error":"artifact_type does not have a valid value, artifact_format does not have a valid value"}"#,
+        ),
+        (
+            "?artifact_type=sarif&artifact_format=raw",
+            r#"201 {"message":"201 Created"}"#,
+        ),
+    ] {
+        assert_eq!(api.upload(id.0, &token, query, b"x").await.shown(), expected, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_deleted_project_leaves_no_log_no_file_and_no_repository() {
+    let api = Api::start().await;
+    let job = api.job_with(CONFIG, &archive(&[("a", "b")])).await;
+    let (id, app) = (model::JobId(job.id), api.server.app.clone());
+    let files = app
+        .store
+        .read(move |tx| store::ops::artifacts::of_jobs(tx, &[id]))
+        .await
+        .unwrap();
+    assert_eq!(files.len(), 1);
+    let project = model::ProjectId(job.project);
+    app.blobs.traces.append(id, 0, "log".into(), 100).await.unwrap();
+    let path = format!("DELETE /projects/{project}");
+    assert_eq!(api.ada(&path, Value::Null).await.status, 202);
+    assert_eq!(app.blobs.traces.size(id).await.unwrap(), None);
+    assert!(app.blobs.artifacts.read(files[0].id).await.unwrap().is_none());
+    assert!(app.repositories.open(&api.server.project).is_err());
+}

@@ -82,9 +82,15 @@ async fn bad_projects_are_refused() {
             json!({"path": "x", "default_branch": "a..b"}),
             r#"400 {"message":{"default_branch":["is invalid"]}}"#,
         ),
+        (
+            json!({"path": "x", "import_url": "https://example.com/x.git"}),
+            r#"403 {"message":"403 Forbidden"}"#,
+        ),
     ] {
         assert_eq!(api.ada("POST /projects", body).await.shown(), expected);
     }
+    let made = api.ada("POST /projects", json!({"path": "x", "import_url": ""})).await;
+    assert_eq!(made.status, 201, "a field that was left empty asks for nothing");
     assert_eq!(api.call("POST /projects", "", json!({"path": "x"})).await.status, 401);
 }
 
