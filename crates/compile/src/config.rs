@@ -16,6 +16,7 @@ use crate::entry::rules::Rule;
 use crate::entry::variables::RootVariable;
 use crate::entry::workflow::Workflow;
 use crate::explain::Explained;
+use crate::expression::Expression;
 use crate::facts::{Facts, Step};
 use crate::load::Limits;
 use crate::normalize::{NormalJob, visible_variables};
@@ -130,7 +131,7 @@ impl Config {
         files: Vec<String>,
     ) -> Config {
         let root: Vec<YamlVariable> = variables.iter().map(|root| root.variable.clone()).collect();
-        let mut shared = HashMap::new();
+        let mut shared = Shared::default();
         let mut jobs: Vec<ConfigJob> = jobs
             .into_values()
             .map(|job| config_job(job, &stages, &root, &files, &mut shared))
@@ -146,12 +147,53 @@ impl Config {
     }
 }
 
+/// What many jobs have in common. A regular expression takes tens of kilobytes once it was used, and
+/// thousands of jobs may say the same: equal expressions are one.
+#[derive(Default)]
+struct Shared {
+    /// By name of the job in the file, before it becomes several.
+    rules: HashMap<String, Arc<[Rule]>>,
+    /// By text.
+    expressions: HashMap<String, Expression>,
+}
+
+impl Shared {
+    fn rules(&mut self, job: String, mut rules: Vec<Rule>) -> Arc<[Rule]> {
+        if let Some(known) = self.rules.get(&job) {
+            return Arc::clone(known);
+        }
+        for condition in rules.iter_mut().filter_map(|rule| rule.condition.as_mut()) {
+            self.share(condition);
+        }
+        let rules: Arc<[Rule]> = rules.into();
+        self.rules.insert(job, Arc::clone(&rules));
+        rules
+    }
+
+    fn policy(&mut self, mut policy: Policy) -> Policy {
+        for expression in policy.variables.iter_mut().flatten() {
+            self.share(expression);
+        }
+        policy
+    }
+
+    fn share(&mut self, expression: &mut Expression) {
+        match self.expressions.get(expression.text()) {
+            Some(known) => *expression = known.clone(),
+            None => {
+                self.expressions
+                    .insert(expression.text().to_owned(), expression.clone());
+            }
+        }
+    }
+}
+
 fn config_job(
     job: NormalJob,
     stages: &[String],
     root: &[YamlVariable],
     files: &[String],
-    shared: &mut HashMap<String, Arc<[Rule]>>,
+    shared: &mut Shared,
 ) -> ConfigJob {
     let NormalJob { entry, name, instance } = job;
     let stage_index = stages
@@ -183,9 +225,12 @@ fn config_job(
         }
     }
     let condition = match (entry.rules, entry.only, entry.except) {
-        (Some(rules), ..) => Condition::Rules(shared.entry(entry.name).or_insert_with(|| rules.into()).clone()),
+        (Some(rules), ..) => Condition::Rules(shared.rules(entry.name, rules)),
         (None, None, None) => Condition::Always,
-        (None, only, except) => Condition::Policies { only, except },
+        (None, only, except) => Condition::Policies {
+            only: only.map(|policy| shared.policy(policy)),
+            except: except.map(|policy| shared.policy(policy)),
+        },
     };
     ConfigJob {
         stage_index: u32::try_from(stage_index).unwrap_or(u32::MAX),

@@ -4,6 +4,7 @@ mod documents;
 mod durations;
 mod entries;
 mod explain;
+mod explain_large;
 mod expressions;
 mod globs;
 mod includes;
