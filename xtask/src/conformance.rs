@@ -25,6 +25,9 @@ const SUITES: &[Suite] = &[
     ("pipeline-processing", |folder, _| {
         crate::conformance_processing::run(folder)
     }),
+    ("pipeline-processing", |folder, _| {
+        crate::conformance_server::run(folder)
+    }),
     ("real-world", crate::conformance_files::real_world),
     ("real-world", crate::conformance_snapshots::run),
     ("templates", crate::conformance_files::templates),

@@ -32,7 +32,7 @@ pub(crate) fn run(folder: &Path) -> Result<Tally> {
     Ok(tally)
 }
 
-fn cases(folder: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn cases(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "yml"));

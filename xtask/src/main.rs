@@ -20,12 +20,16 @@ mod conformance_oracle;
 #[cfg(feature = "conformance")]
 mod conformance_processing;
 #[cfg(feature = "conformance")]
+mod conformance_server;
+#[cfg(feature = "conformance")]
 mod conformance_snapshots;
 mod fuzz;
 #[cfg(feature = "conformance")]
 mod job_list;
 mod process;
 mod services;
+#[cfg(feature = "soak")]
+mod soak;
 mod test;
 mod tidy;
 
@@ -81,6 +85,11 @@ const CHORES: &[Chore] = &[
         "the jobs that `gitlab-ci-local` finds against ours: `compare-ci-local DIR`",
         compare_ci_local,
     ),
+    (
+        "soak",
+        "kill server and runner while jobs run, then look for what is lost: `soak [--rounds N] [--seed N] [--postgres]`",
+        run_soak,
+    ),
 ];
 
 fn main() -> ExitCode {
@@ -116,6 +125,28 @@ fn bench(arguments: &[String]) -> Result<()> {
     process::cargo(["run", "--release", "--quiet", "--package", "bench", "--"])
         .args(arguments)
         .run()
+}
+
+#[cfg(feature = "soak")]
+fn run_soak(arguments: &[String]) -> Result<()> {
+    soak::run(arguments)
+}
+
+/// Starts this program again with the test kit compiled in.
+#[cfg(not(feature = "soak"))]
+fn run_soak(arguments: &[String]) -> Result<()> {
+    process::cargo([
+        "run",
+        "--quiet",
+        "--package",
+        "xtask",
+        "--features",
+        "soak",
+        "--",
+        "soak",
+    ])
+    .args(arguments)
+    .run()
 }
 
 #[cfg(feature = "conformance")]

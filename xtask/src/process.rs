@@ -37,6 +37,14 @@ pub(crate) fn services_dir() -> PathBuf {
     root().join(target).join("test-services")
 }
 
+/// Builds the server as tests use it and returns the program.
+#[cfg(any(feature = "conformance", feature = "soak"))]
+pub(crate) fn build_server() -> Result<PathBuf> {
+    cargo(["build", "--package", "tripline"]).run()?;
+    let target = services_dir();
+    Ok(target.with_file_name("debug").join("tripline"))
+}
+
 impl Process {
     /// Adds arguments.
     pub(crate) fn args(mut self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {

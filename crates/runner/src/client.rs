@@ -114,12 +114,14 @@ impl Client {
         })
     }
 
-    /// `POST runners/verify`: returns whether the token is valid.
-    pub(crate) async fn verify(&self) -> Result<bool, CallError> {
+    /// `POST runners/verify`: returns whether the token is valid. `fresh`: this process runs no job yet, so those that
+    /// the server thinks it runs are lost.
+    pub(crate) async fn verify(&self, fresh: bool) -> Result<bool, CallError> {
         let body = VerifyRequest {
             info: self.info.clone(),
             token: self.token.clone(),
             system_id: self.system_id.clone(),
+            tripline_fresh: fresh.then_some(true),
         };
         let headers = [(RUNNER_TOKEN_HEADER, self.token.as_str())];
         let answer = self

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, OnceCell, watch};
 use tokio::task::JoinSet;
 
 use crate::client::{Client, InvalidUrl};
@@ -101,6 +101,7 @@ impl Runner {
         let site = Arc::new(Site::new(config, prepared));
         let active = Arc::new(ActiveJobs::default());
         let (orders, _) = watch::channel(Order::Work);
+        let introduced = Arc::new(OnceCell::new());
         let mut slots = JoinSet::new();
         for index in 0..concurrency {
             let slot = Slot::new(
@@ -108,6 +109,7 @@ impl Runner {
                 Arc::clone(&client),
                 Arc::clone(&site),
                 Arc::clone(&active),
+                Arc::clone(&introduced),
                 orders.subscribe(),
             );
             slots.spawn(slot.serve());
@@ -125,7 +127,7 @@ impl Runner {
         let client = Client::new(&config.url, config.token.clone(), "r_verification0".to_owned(), "bash");
         client
             .map_err(|error| error.to_string())?
-            .verify()
+            .verify(false)
             .await
             .map_err(|error| error.to_string())
     }

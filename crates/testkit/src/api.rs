@@ -124,11 +124,20 @@ impl Api {
             .post("/user/runners", &json!({ "runner_type": "instance_type" }))
             .expect(201)
             .json();
-        ScriptedRunner::new(self.client.clone(), text(&created["token"]))
+        ScriptedRunner::new(&self.client, text(&created["token"]))
     }
 }
 
 impl Project {
+    /// Registers a runner for this project alone and returns it, ready to take jobs.
+    #[must_use]
+    #[track_caller]
+    pub fn runner(&self) -> ScriptedRunner {
+        let new = json!({ "runner_type": "project_type", "project_id": self.id });
+        let created = self.api.post("/user/runners", &new).expect(201).json();
+        ScriptedRunner::new(&self.api.client, text(&created["token"]))
+    }
+
     /// Pushes a ref of the work tree to the server.
     #[track_caller]
     pub fn push(&self, refspec: &str) {

@@ -101,6 +101,34 @@ pub(crate) fn from_base64(text: &str) -> Vec<u8> {
     out
 }
 
+/// Returns the CRC-32 of bytes, as runners send it of their logs.
+#[must_use]
+pub(crate) fn crc32(bytes: &[u8]) -> u32 {
+    let step = |crc: u32, byte: &u8| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            (crc >> 1) ^ (0xedb8_8320 & 0_u32.wrapping_sub(crc & 1))
+        })
+    };
+    !bytes.iter().fold(u32::MAX, step)
+}
+
+/// Returns bytes as a gzip file, without compressing them.
+///
+/// # Panics
+///
+/// When they are more than one block holds (64 KiB).
+#[must_use]
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(bytes.len()).expect("a test's file fits into one block");
+    let mut file = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff, 1];
+    file.extend(length.to_le_bytes());
+    file.extend((!length).to_le_bytes());
+    file.extend_from_slice(bytes);
+    file.extend(crc32(bytes).to_le_bytes());
+    file.extend(u32::from(length).to_le_bytes());
+    file
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,6 +153,12 @@ mod tests {
         for text in ["", "a", "ab", "abc", "pictures and more"] {
             assert_eq!(from_base64(&base64(text)), text.as_bytes());
         }
+    }
+
+    #[test]
+    fn the_checksum_is_that_of_zip_and_gzip() {
+        assert_eq!(crc32(b""), 0);
+        assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
     }
 
     #[test]

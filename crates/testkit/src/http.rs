@@ -123,6 +123,17 @@ impl Request {
         self
     }
 
+    /// Sends it without a header that was added, for servers that insist on it.
+    ///
+    /// # Panics
+    ///
+    /// As [`send`](Request::send).
+    #[must_use]
+    pub fn send_without(mut self, name: &str) -> Response {
+        self.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+        self.send()
+    }
+
     /// Sets the body and its content type.
     pub fn body(self, content_type: &str, body: impl Into<Vec<u8>>) -> Request {
         let mut request = self.header("Content-Type", content_type);

@@ -9,22 +9,26 @@ mod browser;
 mod database;
 mod encoding;
 mod http;
+mod processing;
 mod repository;
 mod runner;
 mod server;
 mod site;
+mod soak;
 mod temp;
 mod wait;
 
 pub use api::{Api, Project};
 pub use browser::{Browser, BrowserOptions, ENTER, TAB};
 pub use database::{Database, TestDatabase};
-pub use encoding::{Form, base64, encode_segment};
+pub use encoding::{Form, base64, encode_segment, gzip};
 pub use http::{Client, Request, Response};
+pub use processing::follow_case;
 pub use repository::{Repository, git_environment};
-pub use runner::{RunnerJob, ScriptedRunner};
+pub use runner::{RunnerJob, ScriptedRunner, Upload};
 pub use server::{AnotherServer, ServerOptions, TestServer};
 pub use site::Site;
+pub use soak::{SoakFindings, soak};
 pub use temp::TempDir;
 pub use wait::eventually;
 

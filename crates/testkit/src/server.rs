@@ -136,6 +136,12 @@ impl TestServer {
         ROOT_PASSWORD
     }
 
+    /// Returns the program that runs.
+    #[must_use]
+    pub fn binary(&self) -> &Path {
+        &self.options.binary
+    }
+
     /// Returns the data folder.
     #[must_use]
     pub fn data_dir(&self) -> PathBuf {

@@ -32,7 +32,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("bench", &["model", "compile", "wire", "store"]),
     // What must hold for every configuration; `fuzz/` feeds it.
     ("fuzzing", &["model", "compile"]),
-    ("xtask", &["model", "compile", "schedule"]),
+    ("xtask", &["model", "compile", "schedule", "testkit"]),
 ];
 
 /// Libraries that belong to one place, and the crates that are this place.

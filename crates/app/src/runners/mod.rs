@@ -2,6 +2,7 @@
 
 pub mod artifacts;
 pub mod desk;
+pub mod left_behind;
 pub mod logs;
 pub mod manage;
 pub mod payload;

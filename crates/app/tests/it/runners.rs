@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use app::jobs::sweep;
+use app::runners::left_behind;
 use app::runners::registry::Draft;
 use app::runners::report::Answer;
 use app::runners::request::request;
@@ -199,5 +200,44 @@ async fn the_payload_has_what_a_runner_needs() {
     );
     assert_eq!(payload.cache_keys[0].fallback_keys.len(), 1);
     assert!(payload.checkout.url.ends_with("@ci.example/root/demo.git"));
+    place.close().await;
+}
+
+#[tokio::test]
+async fn a_runner_that_starts_anew_leaves_no_job_behind() {
+    let place = Place::new("a: {script: x}\nb: {script: x, needs: []}\nc: {stage: deploy, script: x}\n").await;
+    let (player, other) = (place.player().await, place.player().await);
+    let id = place.pipeline().await.id;
+    let running = place.take(&player).await;
+    let handed_out = place.ask(&player).await.expect("the second job");
+    left_behind::end(&place.app, &other.runner, &other.manager)
+        .await
+        .unwrap();
+    assert_eq!(place.state(id).await, "running | a=running b=pending c=created");
+
+    left_behind::end(&place.app, &player.runner, &player.manager)
+        .await
+        .unwrap();
+    assert_eq!(place.state(id).await, "running | a=failed b=pending c=created");
+    let a = place.job(id, "a").await;
+    assert_eq!(a.failure_reason, Some(FailureReason::RunnerSystemFailure));
+    assert_eq!(
+        place.report(&running, "success").await,
+        Answer::Forbidden(Some(Status::Failed))
+    );
+    assert_eq!(
+        place.report(&handed_out, "running").await,
+        Answer::Forbidden(Some(Status::Pending)),
+        "it was taken back"
+    );
+    let again = place.ask(&player).await.expect("the second job again");
+    assert_eq!(again.job.id, handed_out.job.id);
+    assert_eq!(
+        place.report(&handed_out, "running").await,
+        Answer::Forbidden(None),
+        "its old token is void"
+    );
+    place.report(&again, "success").await;
+    assert_eq!(place.state(id).await, "failed | a=failed b=success c=skipped");
     place.close().await;
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{OnceCell, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
@@ -32,6 +32,8 @@ pub(super) struct Slot {
     client: Arc<Client>,
     site: Arc<Site>,
     active: Arc<ActiveJobs>,
+    /// Set once the server knows that this process has just started; no slot asks for a job before.
+    introduced: Arc<OnceCell<()>>,
     orders: watch::Receiver<Order>,
     keeper: Option<Keeper>,
     pause: Duration,
@@ -43,6 +45,7 @@ impl Slot {
         client: Arc<Client>,
         site: Arc<Site>,
         active: Arc<ActiveJobs>,
+        introduced: Arc<OnceCell<()>>,
         orders: watch::Receiver<Order>,
     ) -> Slot {
         Slot {
@@ -50,6 +53,7 @@ impl Slot {
             client,
             site,
             active,
+            introduced,
             orders,
             keeper: None,
             pause: FIRST_PAUSE,
@@ -59,6 +63,11 @@ impl Slot {
     /// Works until told to stop, and returns when the last job has been reported.
     pub(super) async fn serve(mut self) {
         let mut endings = JoinSet::new();
+        let mut orders = self.orders.clone();
+        tokio::select! {
+            _ = orders.wait_for(|order| *order > Order::Work) => return,
+            () = self.introduce() => {}
+        }
         while *self.orders.borrow() == Order::Work {
             while endings.len() >= ENDINGS {
                 endings.join_next().await;
@@ -84,6 +93,21 @@ impl Slot {
                 _ = orders.changed() => {}
             }
         }
+    }
+
+    /// Tells the server that this process has just started, however long that takes; one slot does it for all.
+    ///
+    /// The server then ends the jobs that an earlier process with the same name has left behind.
+    async fn introduce(&self) {
+        let tell = || async {
+            let mut pause = FIRST_PAUSE;
+            while let Err(error) = self.client.verify(true).await {
+                tracing::debug!(%error, "the server does not answer yet");
+                sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+        };
+        self.introduced.get_or_init(tell).await;
     }
 
     /// Asks once; pauses where the answer or the lack of one wants it.

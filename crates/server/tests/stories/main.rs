@@ -13,10 +13,13 @@ mod hooks;
 mod live;
 mod malformed;
 mod own_pipeline;
+mod processing;
 mod pushes;
+mod real_runner;
 mod refusals;
 mod remote_includes;
 mod runners;
+mod soak;
 mod triggers;
 
 use testkit::{Database, ServerOptions, TestServer};

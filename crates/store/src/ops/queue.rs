@@ -110,7 +110,8 @@ statements! {
     UNACKNOWLEDGED = concat!("SELECT ", job_columns!(), " FROM jobs WHERE status = 'pending' AND runner_id IS NOT NULL AND updated_at < ?1 ORDER BY id LIMIT ?2");
     DUE = concat!("SELECT ", job_columns!(), " FROM jobs WHERE status = 'scheduled' AND scheduled_at <= ?1 ORDER BY scheduled_at LIMIT ?2");
     NEXT_DUE = "SELECT MIN(scheduled_at) FROM jobs WHERE status = 'scheduled'";
-    EXECUTING_OF_RUNNER = concat!("SELECT ", job_columns!(), " FROM jobs WHERE status IN ('running', 'canceling') AND NOT is_bridge AND runner_id = ?1 ORDER BY id");
+    WITH_PROCESS = concat!("SELECT ", job_columns!(), " FROM jobs WHERE status IN ('running', 'canceling') AND NOT is_bridge AND runner_id = ?1 AND runner_manager_id = ?2 \
+        UNION ALL SELECT ", job_columns!(), " FROM jobs WHERE status = 'pending' AND runner_id = ?1 AND runner_manager_id = ?2 ORDER BY id");
     COUNT_BY_STATUS = "SELECT status, COUNT(*) FROM jobs WHERE status = 'pending' GROUP BY status \
         UNION ALL SELECT status, COUNT(*) FROM jobs WHERE status IN ('running', 'canceling') AND NOT is_bridge GROUP BY status";
 }
@@ -279,13 +280,13 @@ pub fn next_due(tx: &mut dyn Tx) -> Result<Option<Timestamp>, StoreError> {
     tx.one(&NEXT_DUE, &[], column)
 }
 
-/// Lists the jobs that a runner works on.
+/// Lists the jobs that a process of a runner was given and has not ended, acknowledged or not.
 ///
 /// # Errors
 ///
 /// What the database said.
-pub fn executing_of_runner(tx: &mut dyn Tx, runner: RunnerId) -> Result<Vec<Job>, StoreError> {
-    tx.all(&EXECUTING_OF_RUNNER, params![runner], read)
+pub fn with_process(tx: &mut dyn Tx, runner: RunnerId, manager: RunnerManagerId) -> Result<Vec<Job>, StoreError> {
+    tx.all(&WITH_PROCESS, params![runner, manager], read)
 }
 
 /// Counts the jobs that are pending, running and canceling, for the metrics.

@@ -1,6 +1,8 @@
 //! The queue: who sees which job, who gets it, and which jobs need looking after.
 
-use model::{Job, JobId, NamespaceId, ProjectId, RunnerAccess, RunnerId, RunnerType, Status, Timestamp};
+use model::{
+    Job, JobId, NamespaceId, ProjectId, RunnerAccess, RunnerId, RunnerManagerId, RunnerType, Status, Timestamp,
+};
 use store::ops::queue::{self, Claim, RunnerScope};
 use store::ops::runners::{self, NewRunner};
 use store::ops::{jobs, projects};
@@ -46,7 +48,9 @@ on_both! {
         );
         let executing = opened.read(queue::executing_by_project);
         assert_eq!(executing.into_iter().collect::<Vec<_>>(), [(project, 1)]);
-        assert_eq!(opened.read(move |tx| queue::executing_of_runner(tx, runner)), won);
+        let of_process = move |manager| move |tx: &mut dyn store::Tx| queue::with_process(tx, runner, RunnerManagerId(manager));
+        assert_eq!(opened.read(of_process(6)), won);
+        assert_eq!(opened.read(of_process(7)), []);
         let mut counts = opened.read(queue::count_by_status);
         counts.sort();
         assert_eq!(counts, [(Status::Pending, 2), (Status::Running, 1)]);
@@ -182,7 +186,7 @@ impl World {
 fn claim(runner_id: RunnerId, acknowledged: bool) -> Claim {
     Claim {
         runner_id,
-        runner_manager_id: None,
+        runner_manager_id: Some(RunnerManagerId(6)),
         acknowledged,
         timeout_seconds: 3600,
         now: NOW,

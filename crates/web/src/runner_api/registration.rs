@@ -1,7 +1,7 @@
 //! Creation, verification and removal of runners (runner-protocol.md 1).
 
-use app::runners::registration;
 use app::runners::registry::{self, Draft, Serves};
+use app::runners::{left_behind, registration};
 use app::{App, Error};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -110,7 +110,10 @@ async fn verify(State(app): State<App>, headers: HeaderMap, params: Params) -> A
     let Some(runner) = registry::authenticate(&app, &token).await? else {
         return Ok(forbidden(None));
     };
-    registry::note_contact(&app, &runner, about(&ask.system_id, &ask.info)).await?;
+    let manager = registry::note_contact(&app, &runner, about(&ask.system_id, &ask.info)).await?;
+    if ask.tripline_fresh == Some(true) {
+        left_behind::end(&app, &runner, &manager).await?;
+    }
     Ok(Json(RegistrationDetails {
         id: runner.id.0,
         token,

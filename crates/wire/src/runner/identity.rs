@@ -43,6 +43,9 @@ pub struct VerifyRequest {
     /// The process of the runner.
     #[serde(deserialize_with = "lenient::text", skip_serializing_if = "String::is_empty")]
     pub system_id: String,
+    /// Ours: the process has just started, so whatever it was running before is lost.
+    #[serde(deserialize_with = "lenient::optional_flag", skip_serializing_if = "Option::is_none")]
+    pub tripline_fresh: Option<bool>,
 }
 
 /// Body of `POST runners`, the old registration with a registration token.
