@@ -47,6 +47,15 @@ const LONGEST_RETRY_PAUSE: Duration = Duration::from_secs(60);
 /// Tries of a call at the end of the job.
 const FINAL_TRIES: u32 = 10;
 
+/// How long the server may be away when a job is to begin; it has given the job to somebody else by then.
+const ANNOUNCING: Duration = Duration::from_secs(5 * 60);
+
+/// Pause after the first announcement that was not answered; doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+/// Longest pause between two announcements.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
 /// What the server wants with a job.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Verdict {
@@ -115,17 +124,24 @@ impl Uploader {
     }
 
     /// Says that the job begins; returns what the server wants with it.
+    ///
+    /// A server that does not answer is asked again: a job that began without its knowing would be handed out once more.
     pub(crate) async fn announce(&mut self) -> Verdict {
-        let update = self.update(JobState::Running, TraceOutput::default());
-        match self.job.client.update_job(self.job.id, update).await {
-            Ok(reply) if matches!(reply.status, 403 | 404) => Verdict::Abort,
-            Ok(reply) => {
-                self.contact(&reply);
-                verdict(&reply)
+        let until = Instant::now() + ANNOUNCING;
+        let mut pause = FIRST_PAUSE;
+        while Instant::now() < until {
+            let update = self.update(JobState::Running, TraceOutput::default());
+            match self.job.client.update_job(self.job.id, update).await {
+                Ok(reply) if matches!(reply.status, 403 | 404) => return Verdict::Abort,
+                Ok(reply) if reply.status < 500 => {
+                    self.contact(&reply);
+                    return verdict(&reply);
+                }
+                Ok(_) | Err(_) => sleep_until(Instant::now() + pause).await,
             }
-            // Whoever does not answer now may do so later; the job runs.
-            Err(_) => Verdict::Run,
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
+        Verdict::Abort
     }
 
     /// Sends the log as it grows, until it is closed. `nudge` makes it ask the server at once.
