@@ -89,7 +89,8 @@ statements! {
         concat!(expired!("COALESCE((CAST(r.settings AS json)->>'keep_latest_artifact')::boolean, true)")),
     );
     IS_LATEST = concat!("SELECT 1 FROM jobs j JOIN pipelines p ON p.id = j.pipeline_id WHERE j.id = ?1 AND NOT ", newer_success!());
-    EXPIRE_OF_PROJECT = "UPDATE job_artifacts SET expire_at = ?2 WHERE project_id = ?1 AND (expire_at IS NULL OR expire_at > ?2)";
+    EXPIRE_OF_PROJECT = "UPDATE job_artifacts SET expire_at = ?2 WHERE job_id IN (SELECT id FROM jobs WHERE project_id = ?1) \
+        AND (expire_at IS NULL OR expire_at > ?2)";
     KEEP = "UPDATE job_artifacts SET expire_at = NULL WHERE job_id = ?1";
     DELETE = "DELETE FROM job_artifacts WHERE id = ANY(?1)";
 }

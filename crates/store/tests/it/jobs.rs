@@ -250,12 +250,19 @@ on_both! {
         assert_eq!(found.file, expected);
         assert_eq!(opened.read(move |tx| artifacts::of_jobs(tx, &[id])).len(), 2);
         assert_eq!(opened.read(|tx| artifacts::expired(tx, NOW, 10)), []);
+        let later = Timestamp(NOW.0 + 1);
+        assert_eq!(opened.read(move |tx| artifacts::expired(tx, later, 10)), [], "the latest of the branch are kept");
+        let project = job.project_id;
+        opened.write(move |tx| {
+            let mut project = store::ops::projects::get(tx, project)?.expect("it is there");
+            project.settings.keep_latest_artifact = false;
+            store::ops::projects::update(tx, &project)
+        });
         let expired = opened.read(|tx| artifacts::expired(tx, Timestamp(NOW.0 + 1), 10));
         assert_eq!(expired, std::slice::from_ref(&found));
         opened.write(move |tx| artifacts::keep(tx, id));
         assert_eq!(opened.read(|tx| artifacts::expired(tx, Timestamp(NOW.0 + 1), 10)), []);
         assert_eq!(opened.write(move |tx| artifacts::delete(tx, &[found.id])), 1);
-        let project = job.project_id;
         let left = opened.read(move |tx| artifacts::of_project(tx, project, model::ArtifactId(0), 10));
         assert_eq!(left.iter().map(|artifact| artifact.file.kind.as_str()).collect::<Vec<_>>(), ["trace"]);
     }
