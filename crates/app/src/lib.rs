@@ -36,6 +36,7 @@ pub mod protected_refs;
 pub mod push;
 pub mod remote_files;
 pub mod repository;
+pub mod resource_groups;
 pub mod runners;
 pub mod schedules;
 pub mod sessions;

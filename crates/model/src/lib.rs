@@ -18,6 +18,7 @@ pub mod kinds;
 pub mod people;
 pub mod pipeline;
 pub mod project;
+pub mod resource;
 pub mod runner;
 pub mod schedule;
 pub mod status;

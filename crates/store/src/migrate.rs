@@ -28,6 +28,7 @@ pub(crate) static MIGRATIONS: &[Migration] = &[
     migration!(5, "0005"),
     migration!(6, "0006"),
     migration!(7, "0007"),
+    migration!(8, "0008"),
 ];
 
 /// The table of applied migrations; the same text serves both databases.

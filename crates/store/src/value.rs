@@ -184,7 +184,7 @@ macro_rules! words {
 
 words! {
     Status Source When FailureReason PipelineFailureReason VariableKind Visibility UserState RunnerType RunnerAccess
-    OnNewCommit OnJobFailure
+    OnNewCommit OnJobFailure ProcessMode
 }
 
 macro_rules! param {

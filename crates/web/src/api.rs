@@ -16,6 +16,7 @@ mod members;
 mod pipelines;
 mod projects;
 mod protected;
+mod resource_groups;
 mod runners;
 mod schedules;
 mod settings;
@@ -52,6 +53,7 @@ pub(crate) fn routes() -> Router<App> {
         .merge(pipelines::routes())
         .merge(projects::routes())
         .merge(protected::routes())
+        .merge(resource_groups::routes())
         .merge(runners::routes())
         .merge(schedules::routes())
         .merge(settings::routes())

@@ -10,6 +10,7 @@ pub mod live;
 pub mod pipeline;
 pub mod project;
 pub mod repository;
+pub mod resource_group;
 pub mod runner;
 pub mod runners;
 pub mod schedule;

@@ -11,7 +11,8 @@ use store::{StoreError, Tx, ops};
 ///
 /// What the database said.
 pub fn next(tx: &mut dyn Tx, project: ProjectId, key: &str) -> Result<Option<(JobId, PipelineId)>, StoreError> {
-    Ok(choose_from(&ops::jobs::of_resource_group(tx, project, key)?))
+    let mode = mode(tx, project, key)?;
+    Ok(choose_from(mode, &ops::jobs::of_resource_group(tx, project, key)?))
 }
 
 /// As [`next`], and keeps others from choosing until the commit.
@@ -20,13 +21,22 @@ pub fn next(tx: &mut dyn Tx, project: ProjectId, key: &str) -> Result<Option<(Jo
 ///
 /// What the database said.
 pub fn lock_next(tx: &mut dyn Tx, project: ProjectId, key: &str) -> Result<Option<(JobId, PipelineId)>, StoreError> {
-    Ok(choose_from(&ops::jobs::lock_resource_group(tx, project, key)?))
+    let mode = mode(tx, project, key)?;
+    Ok(choose_from(mode, &ops::jobs::lock_resource_group(tx, project, key)?))
 }
 
-fn choose_from(group: &[InResourceGroup]) -> Option<(JobId, PipelineId)> {
-    let holds =
-        |job: &InResourceGroup| job.status.is_executing() || matches!(job.status, Status::Pending | Status::Preparing);
-    if group.iter().any(holds) {
+fn mode(tx: &mut dyn Tx, project: ProjectId, key: &str) -> Result<ProcessMode, StoreError> {
+    let group = ops::resource_groups::get(tx, project, key)?;
+    Ok(group.map_or(ProcessMode::Unordered, |group| group.process_mode))
+}
+
+/// Whether a job of this status has the resource.
+pub(crate) const fn holds(status: Status) -> bool {
+    status.is_executing() || matches!(status, Status::Pending | Status::Preparing)
+}
+
+fn choose_from(mode: ProcessMode, group: &[InResourceGroup]) -> Option<(JobId, PipelineId)> {
+    if group.iter().any(|job| holds(job.status)) {
         return None;
     }
     let upcoming: Vec<Upcoming> = group
@@ -36,7 +46,6 @@ fn choose_from(group: &[InResourceGroup]) -> Option<(JobId, PipelineId)> {
             status: job.status,
         })
         .collect();
-    // The mode of a group cannot be set yet; this is what a new group has.
-    let chosen = &group[choose(ProcessMode::Unordered, &upcoming)?];
+    let chosen = &group[choose(mode, &upcoming)?];
     Some((chosen.id, chosen.pipeline_id))
 }

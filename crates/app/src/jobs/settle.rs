@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use model::{JobEvent, PipelineId, ProjectId};
-use store::Tx;
+use store::{StoreError, Tx, ops};
 
 use crate::error::{Error, Result};
 use crate::jobs::locked::{LockedPipeline, Settled};
@@ -94,9 +94,21 @@ pub async fn look(app: &App, pipeline: PipelineId) -> Result<Option<Settled>> {
 /// Only what is wrong with the server.
 pub async fn assign_resource(app: &App, project: ProjectId, key: String) -> Result<Option<Settled>> {
     let looked = key.clone();
-    let next = app.store.read(move |tx| resources::next(tx, project, &looked)).await?;
-    let Some((_, pipeline)) = next else { return Ok(None) };
+    let (next, is_known) = app
+        .store
+        .read(move |tx| {
+            let is_known = ops::resource_groups::get(tx, project, &looked)?.is_some();
+            Ok::<_, StoreError>((resources::next(tx, project, &looked)?, is_known))
+        })
+        .await?;
     let now = app.clock.now();
+    if !is_known {
+        let new = key.clone();
+        app.store
+            .write(move |tx| ops::resource_groups::ensure(tx, project, &new, now))
+            .await?;
+    }
+    let Some((_, pipeline)) = next else { return Ok(None) };
     let assigned = once(app, pipeline, move |tx, locked| {
         // Somebody else may have been faster: decide anew under the lock.
         let Some((job, _)) = resources::lock_next(tx, project, &key)? else {

@@ -7,6 +7,7 @@ mod jobs;
 mod logs;
 mod place;
 mod remote_files;
+mod resource_groups;
 mod runners;
 mod schedules;
 mod sessions;

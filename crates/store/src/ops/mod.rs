@@ -29,6 +29,7 @@ pub mod pipelines;
 pub mod projects;
 pub mod protected_refs;
 pub mod queue;
+pub mod resource_groups;
 pub mod runners;
 pub mod schedules;
 pub mod sessions;
@@ -68,6 +69,7 @@ pub fn statements() -> Vec<&'static Sql> {
         projects::STATEMENTS,
         protected_refs::STATEMENTS,
         queue::STATEMENTS,
+        resource_groups::STATEMENTS,
         runners::STATEMENTS,
         schedules::STATEMENTS,
         sessions::STATEMENTS,
