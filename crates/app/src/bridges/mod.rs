@@ -6,7 +6,7 @@
 //! under the lock of the bridge's pipeline, which also looks whether the bridge is still pending:
 //! so each bridge gets exactly one pipeline, however many servers are at work on it.
 //!
-//! - [`start`]: one bridge from pending to its pipeline, or to the reason why there is none.
+//! - [`start()`]: one bridge from pending to its pipeline, or to the reason why there is none.
 //! - [`follow`]: a bridge takes over the status of its pipeline (`strategy`).
 
 mod create;
