@@ -18,7 +18,7 @@ pub(crate) fn run(folder: Option<&Path>) -> anyhow::Result<()> {
         "configuration", "jobs", "YAML", "read", "plan", "plan per job"
     );
     for jobs in [3, 10, 100, 1000, 5000] {
-        line(&format!("{jobs} with rules, extends, needs"), &synthetic(jobs), None)?;
+        line(&format!("{jobs} rules, extends, needs, matrix"), &synthetic(jobs), None)?;
     }
     for name in folder.into_iter().flat_map(largest) {
         let root = folder.unwrap_or(Path::new(".")).join(&name);
@@ -161,7 +161,7 @@ fn predefined() -> Vec<Variable> {
 }
 
 /// Jobs in three stages: each extends a base, has two rules, every fifth a need, every tenth a matrix.
-fn synthetic(jobs: usize) -> String {
+pub(crate) fn synthetic(jobs: usize) -> String {
     let mut text = "stages: [build, test, deploy]\nvariables: {A: alpha, B: beta}\n\
                     .base: {image: ruby, before_script: [prepare], variables: {C: gamma}}\n"
         .to_owned();

@@ -41,6 +41,8 @@ impl Server {
             .arg("--data-dir")
             .arg(folder.join("data"))
             .args(["--runner-concurrency", &runner_concurrency.to_string()])
+            // GitLab's limit refuses a thousand jobs in one plain file.
+            .args(["--max-yaml-size-bytes", "16777216"])
             .env("TRIPLINE_ROOT_TOKEN", ROOT_TOKEN)
             .env("TRIPLINE_ROOT_PASSWORD", "benchmark-password")
             .stdin(Stdio::null())

@@ -3,10 +3,11 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 
+use crate::compiling::synthetic;
 use crate::floor;
 use crate::load::{self, Measured, request};
 use crate::server::Server;
@@ -22,6 +23,12 @@ const MANY: i64 = 100_000;
 
 /// Calls whose way to the first command is measured.
 const FIRST_COMMANDS: usize = 40;
+
+/// Jobs of a large configuration, each tenth of them twice by a matrix.
+const THOUSAND: usize = 1000;
+
+/// Large configurations that are measured.
+const THOUSAND_ROUNDS: usize = 9;
 
 /// Three jobs in three stages, as in most small projects.
 const THREE_JOBS: &str = "
@@ -76,6 +83,7 @@ pub(crate) async fn run(binary: &Path) -> anyhow::Result<()> {
     }
     println!("resident, after the runs    {:>9.1} MiB", server.resident_mib()?);
     fill(&server, &call, id).await?;
+    thousand_jobs(&server).await?;
     drop(server);
     first_command(binary).await
 }
@@ -107,6 +115,33 @@ async fn fill(server: &Server, call: &Arc<[u8]>, id: i64) -> anyhow::Result<()> 
         load::run(&server.address, Arc::clone(call), 201, 64, Duration::from_secs(2)).await?;
     }
     println!("resident, {MANY} pipelines {:>9.1} MiB", server.resident_mib()?);
+    Ok(())
+}
+
+/// Measures pipelines of [`THOUSAND`] jobs: calls that read a configuration for the first time, and calls that know it.
+async fn thousand_jobs(server: &Server) -> anyhow::Result<()> {
+    let mut first = Vec::new();
+    let mut later = Vec::new();
+    for round in 0..THOUSAND_ROUNDS {
+        let (id, token) = server
+            .project(&format!("thousand-{round}"), &synthetic(THOUSAND))
+            .await?;
+        let path = format!("/api/v4/projects/{id}/trigger/pipeline?token={token}&ref=main");
+        for known in [false, true, true] {
+            let sent = Instant::now();
+            server.call("POST", &path, None, 201).await?;
+            let times = if known { &mut later } else { &mut first };
+            times.push(sent.elapsed());
+        }
+    }
+    first.sort_unstable();
+    later.sort_unstable();
+    let median = |times: &[Duration]| times[times.len() / 2].as_secs_f64() * 1000.0;
+    println!(
+        "a pipeline of {THOUSAND} jobs, compiled and stored: p50 {:.1} ms   of a configuration that is known: p50 {:.1} ms",
+        median(&first),
+        median(&later),
+    );
     Ok(())
 }
 

@@ -127,20 +127,24 @@ fn rules_that_leave_no_pipeline_are_a_bad_request(server: &mut TestServer) {
         (
             "workflow: {rules: [{if: '$CI_PIPELINE_SOURCE == \"trigger\"', when: never}, {when: always}]}\njob: {script: x}\n",
             "The pipeline did not run. Review the workflow:rules configuration for the pipeline.",
+            "no pipeline: `workflow:rules` refuses it",
         ),
         (
             "job: {script: x, except: [triggers]}\n",
             "The resulting pipeline would have been empty. Review the rules configuration for the relevant jobs.",
+            "no pipeline: no job is left, or only jobs of `.pre` and `.post`",
         ),
     ];
-    for (config, message) in rows {
+    for (config, message, summary) in rows {
         let project = quiet_project(server, config);
         let token = project.trigger_token();
-        refused(
-            project.trigger().form(&form(&token)),
-            400,
-            &json!({ "message": { "base": [message] } }),
+        let answer = project.trigger().form(&form(&token)).send();
+        let body = answer.json();
+        assert_eq!(
+            (answer.status, &body["message"], &body["explanation"]["summary"]),
+            (400, &json!({ "base": [message] }), &json!(summary))
         );
+        assert_eq!(body.as_object().map(serde_json::Map::len), Some(2), "{body}");
         assert_eq!(triggered_pipelines(&project), 0);
     }
 }
