@@ -27,16 +27,16 @@ mod users;
 mod variables;
 mod version;
 
-use app::App;
-use axum::Router;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate as _, SizeAbove};
+
+use crate::routing::Router;
 
 /// Answers smaller than this are sent as they are: compressing them costs more than it saves.
 const COMPRESS_FROM: u64 = 8 << 10;
 
 /// Returns all routes of the API.
-pub(crate) fn routes() -> Router<App> {
+pub(crate) fn routes() -> Router {
     let worth_it = SizeAbove::new(COMPRESS_FROM).and(NotForContentType::const_new("application/octet-stream"));
     Router::new()
         .merge(access_tokens::routes())

@@ -24,6 +24,7 @@ use tower::{Layer as _, ServiceExt as _};
 use tower_http::decompression::RequestDecompressionLayer;
 use tracing::{error, warn};
 
+use crate::routing::Endpoint;
 use address::{Address, What};
 use body::BodyReader;
 
@@ -33,6 +34,20 @@ const ANSWER_CHUNKS: usize = 16;
 /// Puts git over HTTP before other routes.
 pub(crate) fn add<S: Clone + Send + Sync + 'static>(routes: Router<S>, app: App) -> Router<S> {
     routes.layer(from_fn_with_state(app, intercept))
+}
+
+/// Returns what is answered here.
+pub(crate) fn endpoints() -> impl Iterator<Item = Endpoint> {
+    let all = [
+        ("GET", "/{project}.git/info/refs?service=git-upload-pack"),
+        ("GET", "/{project}.git/info/refs?service=git-receive-pack"),
+        ("POST", "/{project}.git/git-upload-pack"),
+        ("POST", "/{project}.git/git-receive-pack"),
+    ];
+    all.into_iter().map(|(method, path)| Endpoint {
+        path: path.to_owned(),
+        method: method.to_owned(),
+    })
 }
 
 /// Answers a git client, or lets the request pass.

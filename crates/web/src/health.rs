@@ -7,16 +7,16 @@ use app::{App, Error};
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Extension, Json, Router};
+use axum::{Extension, Json};
 use serde_json::json;
 use tracing::warn;
 
 use crate::call::Call;
 use crate::envelope;
 use crate::respond::ApiResult;
+use crate::routing::{Router, get};
 
-pub(crate) fn routes() -> Router<App> {
+pub(crate) fn routes() -> Router {
     Router::new()
         .route("/-/health", get(|| async { "OK" }))
         .route("/-/liveness", get(liveness))

@@ -17,6 +17,7 @@ pub mod params;
 pub mod present;
 pub mod respond;
 pub mod routes;
+pub mod routing;
 mod runner_api;
 pub mod serve;
 mod story;

@@ -28,23 +28,33 @@ use std::sync::Arc;
 
 use ::pages::assets;
 use app::App;
-use axum::Router;
 use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{MethodRouter, get, post};
 use tower::ServiceExt as _;
 use tower_http::compression::CompressionLayer;
 
+use crate::routing::{Endpoint, MethodRouter, Router, get, post};
 use visit::Visit;
 
 /// What a page's handler gives.
 type PageResult = app::Result<Response>;
 
 /// Returns what answers every address of a page, and those of nothing.
-pub(crate) fn service(app: App) -> Router {
-    let missing = || read(async |_| Err(app::Error::NotFoundPlain));
-    let routes = Router::new()
+pub(crate) fn service(app: App) -> axum::Router {
+    let missing = || read(async |_| Err(app::Error::NotFoundPlain)).into_axum();
+    let routes = routes()
+        .into_axum()
+        .method_not_allowed_fallback(read_any(async |_| Err(app::Error::NotFoundPlain)))
+        .fallback_service(missing().with_state(app.clone()))
+        .layer(CompressionLayer::new())
+        .with_state(app);
+    axum::Router::new().fallback(move |request| answer(routes.clone(), request))
+}
+
+/// The routes as they are after [`address::rewritten`].
+pub(crate) fn routes() -> Router {
+    Router::new()
         .merge(account::routes())
         .merge(admin::routes())
         .merge(profile::routes())
@@ -60,14 +70,18 @@ pub(crate) fn service(app: App) -> Router {
         .merge(protected::routes())
         .merge(settings::routes())
         .merge(variables::routes())
-        .method_not_allowed_fallback(read_any(async |_| Err(app::Error::NotFoundPlain)))
-        .fallback_service(missing().with_state(app.clone()))
-        .layer(CompressionLayer::new())
-        .with_state(app);
-    Router::new().fallback(move |request| answer(routes.clone(), request))
 }
 
-async fn answer(routes: Router, mut request: Request) -> Response {
+/// Returns every page and form at its address.
+pub(crate) fn endpoints() -> Vec<Endpoint> {
+    let at_address = |endpoint: Endpoint| Endpoint {
+        path: address::shown(&endpoint.path),
+        ..endpoint
+    };
+    routes().into_endpoints().into_iter().map(at_address).collect()
+}
+
+async fn answer(routes: axum::Router, mut request: Request) -> Response {
     if request.uri().path().starts_with(assets::ASSETS) {
         return asset(request.uri().path());
     }
@@ -96,7 +110,7 @@ fn asset(path: &str) -> Response {
 }
 
 /// A page to look at.
-fn read<F, Fut>(handler: F) -> MethodRouter<App>
+fn read<F, Fut>(handler: F) -> MethodRouter
 where
     F: Fn(Arc<Visit>) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = PageResult> + Send + 'static,
@@ -105,7 +119,7 @@ where
 }
 
 /// Something that a form does. Forged ones have been refused by the time the handler is called.
-fn act<F, Fut>(handler: F) -> MethodRouter<App>
+fn act<F, Fut>(handler: F) -> MethodRouter
 where
     F: Fn(Arc<Visit>) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = PageResult> + Send + 'static,

@@ -8,17 +8,35 @@ use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use tower::ServiceExt as _;
 
-use crate::{api, envelope, git, health, pages, respond};
+use crate::routing::Endpoint;
+use crate::{api, envelope, git, health, pages, respond, routing};
 
 /// Returns everything this crate serves.
 pub fn router(app: App) -> Router {
-    let routes = Router::new().merge(health::routes()).nest("/api/v4", api::routes());
+    let routes = direct().into_axum();
     // What the API does not know is an address of a page, or of nothing.
     let pages = pages::service(app.clone());
     let other = move |request: Request| other(pages.clone(), request);
     let routes = routes.method_not_allowed_fallback(other.clone()).fallback(other);
     // A layer sees only the answers that are there already: git comes after those for unknown addresses.
     wrap(git::add(routes, app.clone())).with_state(app)
+}
+
+/// Everything whose address a route can say as it is.
+fn direct() -> routing::Router {
+    routing::Router::new()
+        .merge(health::routes())
+        .nest("/api/v4", api::routes())
+}
+
+/// Returns everything this crate serves, sorted: the table of permissions has a row for each.
+#[must_use]
+pub fn endpoints() -> Vec<Endpoint> {
+    let mut all = direct().into_endpoints();
+    all.extend(pages::endpoints());
+    all.extend(git::endpoints());
+    all.sort();
+    all
 }
 
 /// Adds the answers for unknown addresses and methods, and wraps every call in the envelope.
@@ -88,6 +106,15 @@ mod tests {
             parts.headers,
             String::from_utf8(bytes.to_vec()).unwrap(),
         )
+    }
+
+    #[test]
+    fn every_endpoint_is_listed_once() {
+        let all = endpoints();
+        let has = |method: &str, path: &str| all.iter().any(|one| one.method == method && one.path == path);
+        assert!(has("PUT", "/api/v4/jobs/{id}") && has("DELETE", "/api/v4/projects/{id}/triggers/{trigger_id}"));
+        assert!(has("GET", "/-/metrics") && has("POST", "/{project}/-/jobs/{id}/erase"));
+        assert!(all.windows(2).all(|two| two[0] != two[1]), "{all:?}");
     }
 
     #[tokio::test]

@@ -10,12 +10,10 @@ mod registration;
 
 use app::runners::{logs, registry, report, request};
 use app::{App, Error, Result};
-use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, patch, post, put};
 use model::{JobId, Status};
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -27,6 +25,7 @@ use wire::runner::{
 
 use crate::Params;
 use crate::respond::{ApiError, ApiResult};
+use crate::routing::{Router, get, patch, post, put};
 
 /// Most bytes of a log in one call; runners send at most 1 MiB.
 const LOG_LIMIT: usize = 4 << 20;
@@ -37,7 +36,7 @@ const LOG_INTERVAL_SECONDS: &str = "3";
 /// Milliseconds between two patches of a log for the embedded runner, while somebody reads along and otherwise.
 const LOG_INTERVAL_MILLISECONDS: [&str; 2] = ["100", "500"];
 
-pub(crate) fn routes() -> Router<App> {
+pub(crate) fn routes() -> Router {
     Router::new()
         .merge(registration::routes())
         .route("/jobs/request", post(ask))

@@ -2,10 +2,9 @@
 
 use app::access_tokens::{self, Made, NewToken, SCOPES, Wanted, Which};
 use app::{App, Sort};
+use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use model::{AccessTokenId, Timestamp, UserId};
 use wire::token::AccessToken;
 
@@ -14,8 +13,9 @@ use crate::page::{self, Page};
 use crate::params::Reader;
 use crate::present;
 use crate::respond::{ApiResult, Created, NoContent};
+use crate::routing::{Router, get, post};
 
-pub(crate) fn routes() -> Router<App> {
+pub(crate) fn routes() -> Router {
     Router::new()
         .route("/personal_access_tokens", get(list))
         .route("/personal_access_tokens/self", get(show_self).delete(revoke_self))

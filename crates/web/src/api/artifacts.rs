@@ -2,20 +2,20 @@
 
 use app::jobs::artifacts::{self, Entry, Which};
 use app::{App, Error, Result};
+use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{delete, get};
-use axum::{Json, Router};
 use futures_util::stream;
 use wire::job::Job;
 
 use super::jobs::{bytes_of, full, job_id};
 use crate::call::{Call, OrJobToken};
 use crate::respond::{Accepted, ApiResult, NoContent};
+use crate::routing::{Router, delete, get};
 
-pub(crate) fn routes() -> Router<App> {
+pub(crate) fn routes() -> Router {
     Router::new()
         .route("/projects/{id}/artifacts", delete(expire_all))
         .route("/projects/{id}/jobs/{job_id}/artifacts", get(archive).delete(remove))

@@ -2,18 +2,18 @@
 
 use app::App;
 use app::repository::branches;
+use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::get;
-use axum::{Json, Router};
 use wire::repository::Branch;
 
 use crate::call::{Call, OrJobToken};
 use crate::page::{self, Page};
 use crate::present;
 use crate::respond::{ApiResult, Created, NoContent};
+use crate::routing::{Router, get};
 
-pub(crate) fn routes() -> Router<App> {
+pub(crate) fn routes() -> Router {
     Router::new()
         .route("/projects/{id}/repository/branches", get(list).post(create))
         .route("/projects/{id}/repository/branches/{branch}", get(show).delete(remove))

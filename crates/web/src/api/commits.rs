@@ -2,10 +2,9 @@
 
 use app::repository::commits::{self, Change, Wanted};
 use app::{Action, App};
+use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::get;
-use axum::{Json, Router};
 use model::Timestamp;
 use wire::repository::Commit;
 
@@ -15,8 +14,9 @@ use crate::page::{self, Page};
 use crate::params::Reader;
 use crate::present;
 use crate::respond::{ApiResult, Created};
+use crate::routing::{Router, get};
 
-pub(crate) fn routes() -> Router<App> {
+pub(crate) fn routes() -> Router {
     Router::new()
         .route("/projects/{id}/repository/commits", get(list).post(create))
         .route("/projects/{id}/repository/commits/{sha}", get(show))

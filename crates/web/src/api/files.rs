@@ -2,11 +2,10 @@
 
 use app::repository::{commits, files};
 use app::{Action, App, EntryKind, TreeEntry};
+use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
-use axum::{Json, Router};
 use wire::repository::{File, TreeEntry as TreeEntryJson, WrittenFile};
 
 use super::commits::{change, required_content};
@@ -14,8 +13,9 @@ use crate::base64;
 use crate::call::{Call, Files};
 use crate::page::{self, Page};
 use crate::respond::{ApiResult, Created, NoContent};
+use crate::routing::{Router, get};
 
-pub(crate) fn routes() -> Router<App> {
+pub(crate) fn routes() -> Router {
     Router::new()
         .route("/projects/{id}/repository/tree", get(tree))
         .route(

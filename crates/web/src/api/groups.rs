@@ -2,10 +2,9 @@
 
 use app::App;
 use app::groups::{self, GroupKey, Named, NewGroup, Wanted};
+use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::get;
-use axum::{Json, Router};
 use model::{AccessLevel, NamespaceId, Visibility};
 use wire::project::{Group, Namespace};
 
@@ -14,8 +13,9 @@ use crate::page::{self, Page};
 use crate::params::Reader;
 use crate::present;
 use crate::respond::{Accepted, ApiResult, Created};
+use crate::routing::{Router, get};
 
-pub(crate) fn routes() -> Router<App> {
+pub(crate) fn routes() -> Router {
     Router::new()
         .route("/groups", get(list).post(create))
         .route("/groups/{id}", get(show).delete(remove))

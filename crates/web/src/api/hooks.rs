@@ -3,10 +3,9 @@
 use app::hooks::log::{self, Status};
 use app::hooks::manage::{self, Changes, OTHER_EVENTS, Pairs};
 use app::{App, Result};
+use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::{get, post, put};
-use axum::{Json, Router};
 use model::{HookDeliveryId, HookId, HookKind};
 use serde_json::{Value, json};
 use wire::hook::{Hook, Resent};
@@ -16,8 +15,9 @@ use crate::page::{self, Page};
 use crate::params::Reader;
 use crate::present::hook;
 use crate::respond::{ApiResult, Created, NoContent};
+use crate::routing::{Router, get, post, put};
 
-pub(crate) fn routes() -> Router<App> {
+pub(crate) fn routes() -> Router {
     Router::new()
         .route("/projects/{id}/hooks", get(list).post(create))
         .route("/projects/{id}/hooks/{hook_id}", get(show).put(update).delete(remove))

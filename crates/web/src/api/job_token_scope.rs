@@ -1,10 +1,9 @@
 //! Whose job tokens a project accepts (rest-api.md 18).
 
 use app::{App, job_token_scope as scope};
+use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::{delete, get};
-use axum::{Json, Router};
 use model::{NamespaceId, ProjectId};
 use wire::project::{GroupName, JobTokenGroup, JobTokenProject, JobTokenScope};
 
@@ -13,8 +12,9 @@ use crate::call::Call;
 use crate::page;
 use crate::present;
 use crate::respond::{ApiResult, Created, NoContent};
+use crate::routing::{Router, delete, get};
 
-pub(crate) fn routes() -> Router<App> {
+pub(crate) fn routes() -> Router {
     Router::new()
         .route("/projects/{id}/job_token_scope", get(show).patch(change))
         .route(

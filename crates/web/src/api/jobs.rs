@@ -3,12 +3,11 @@
 use app::jobs::actions;
 use app::jobs::read::{self, Shown, Wanted};
 use app::{App, Error, Sort};
+use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use futures_util::stream;
 use model::definition::GivenVariable;
 use model::{JobId, PipelineId, Status, VariableKind};
@@ -19,8 +18,9 @@ use crate::page::{self, Page};
 use crate::params::Reader;
 use crate::present;
 use crate::respond::{ApiResult, Created};
+use crate::routing::{Router, get, post};
 
-pub(crate) fn routes() -> Router<App> {
+pub(crate) fn routes() -> Router {
     Router::new()
         .route("/job", get(of_token))
         .route("/projects/{id}/jobs", get(list))

@@ -2,15 +2,15 @@
 
 use app::App;
 use app::lint::{self, Lint, Subject};
+use axum::Json;
 use axum::extract::State;
-use axum::routing::get;
-use axum::{Json, Router};
 
 use crate::call::Call;
 use crate::present;
 use crate::respond::ApiResult;
+use crate::routing::{Router, get};
 
-pub(crate) fn routes() -> Router<App> {
+pub(crate) fn routes() -> Router {
     Router::new()
         .route("/projects/{id}/ci/lint", get(stored).post(given))
         .route("/projects/{id}/ci/inputs_schema", get(inputs_schema))

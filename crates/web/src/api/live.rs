@@ -8,13 +8,11 @@ use std::time::Duration;
 use app::live::{self, Event, Follow, Opening, PipelineFeed, TraceEvent, TraceFeed, Viewer};
 use app::pipelines::Created;
 use app::{App, Error, ProjectKey};
-use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::sse::{self, Sse};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use axum::{BoxError, Json};
 use futures_util::stream::{self, Stream, StreamExt as _};
 use model::{JobId, PipelineId, Status, Timestamp};
@@ -26,6 +24,7 @@ use crate::call::{Call, OrJobToken};
 use crate::params::{Params, Value};
 use crate::present;
 use crate::respond::ApiResult;
+use crate::routing::{Router, get};
 use crate::story::Story;
 
 /// Longest wait for a pipeline: a day. Whoever wants to wait longer asks again.
@@ -40,7 +39,7 @@ const TOKEN_HEADER: &str = "trigger-token";
 /// Tells proxies (nginx and those that learned it from it) to pass every piece on at once.
 const UNBUFFERED: (HeaderName, &str) = (HeaderName::from_static("x-accel-buffering"), "no");
 
-pub(super) fn routes() -> Router<App> {
+pub(super) fn routes() -> Router {
     Router::new()
         .route("/projects/{id}/pipelines/{pipeline_id}/events", get(pipeline))
         .route("/projects/{id}/pipelines/{pipeline_id}/follow", get(follow))

@@ -3,10 +3,9 @@
 use app::groups::GroupKey;
 use app::members::{self, Of, Shown};
 use app::{App, Error, Result};
+use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::get;
-use axum::{Json, Router};
 use model::{AccessLevel, Timestamp, UserId};
 use wire::Day;
 use wire::user::Member;
@@ -16,13 +15,14 @@ use crate::page::{self, Page};
 use crate::params::{Reader, start_of_day};
 use crate::present;
 use crate::respond::{ApiResult, Created, NoContent};
+use crate::routing::{Router, get};
 
-pub(crate) fn routes() -> Router<App> {
+pub(crate) fn routes() -> Router {
     place::<InProject>("/projects/{id}").merge(place::<InGroup>("/groups/{id}"))
 }
 
 /// The routes below one kind of place.
-fn place<P: Place>(root: &str) -> Router<App> {
+fn place<P: Place>(root: &str) -> Router {
     Router::new()
         .route(&format!("{root}/members"), get(list::<P>).post(add::<P>))
         .route(&format!("{root}/members/all"), get(list_all::<P>))

@@ -4,10 +4,8 @@ use app::pipelines::read::{self, Filter, Scope};
 use app::pipelines::{self, ApiCall, PipelineOrder, actions, explanation};
 use app::{App, Sort};
 use axum::Json;
-use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post, put};
 use model::definition::GivenVariable;
 use model::{PipelineId, VariableKind};
 
@@ -17,8 +15,9 @@ use crate::page::{self, Page};
 use crate::params::Reader;
 use crate::present;
 use crate::respond::{ApiResult, Created, NoContent};
+use crate::routing::{Router, get, post, put};
 
-pub(crate) fn routes() -> Router<App> {
+pub(crate) fn routes() -> Router {
     Router::new()
         .route("/projects/{id}/pipelines", get(list))
         .route("/projects/{id}/pipeline", post(create))

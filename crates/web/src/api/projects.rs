@@ -3,10 +3,9 @@
 use app::groups::GroupKey;
 use app::projects::{self, Changes, NewProject, ProjectOrder, Shown, Wanted};
 use app::{App, Error, Result, Sort};
+use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use model::{NamespaceId, OverrideRole, ProjectId, UserId};
 use wire::project::{Project, ProjectShort};
 
@@ -17,8 +16,9 @@ use crate::params::Reader;
 use crate::present;
 use crate::present::project::Around;
 use crate::respond::{Accepted, ApiResult, Created};
+use crate::routing::{Router, get, post};
 
-pub(crate) fn routes() -> Router<App> {
+pub(crate) fn routes() -> Router {
     Router::new()
         .route("/projects", get(list).post(create))
         .route("/projects/{id}", get(show).put(update).delete(remove))

@@ -2,10 +2,9 @@
 
 use app::App;
 use app::protected_refs::{self, Kind, Levels};
+use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::get;
-use axum::{Json, Router};
 use model::AccessLevel;
 use wire::repository::{ProtectedBranch, ProtectedTag};
 
@@ -14,8 +13,9 @@ use crate::page;
 use crate::params::Reader;
 use crate::present::refs::{protected_branch, protected_tag};
 use crate::respond::{ApiResult, Created, NoContent};
+use crate::routing::{Router, get};
 
-pub(crate) fn routes() -> Router<App> {
+pub(crate) fn routes() -> Router {
     Router::new()
         .route(
             "/projects/{id}/protected_branches",

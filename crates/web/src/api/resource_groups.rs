@@ -1,10 +1,9 @@
 //! Resource groups (rest-api.md 20).
 
 use app::{App, resource_groups};
+use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::get;
-use axum::{Json, Router};
 use wire::job::JobBasic;
 use wire::resource_group::ResourceGroup;
 
@@ -12,8 +11,9 @@ use crate::call::Call;
 use crate::page;
 use crate::present;
 use crate::respond::ApiResult;
+use crate::routing::{Router, get};
 
-pub(crate) fn routes() -> Router<App> {
+pub(crate) fn routes() -> Router {
     let one = "/projects/{id}/resource_groups/{key}";
     Router::new()
         .route("/projects/{id}/resource_groups", get(list))

@@ -5,10 +5,9 @@ use app::runners::manage::{self, Changes, Of, Wanted, WantedJobs};
 use app::runners::registration;
 use app::runners::standing::State as RunnerState;
 use app::{App, Error, Result, Sort};
+use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::{delete, get, post};
-use axum::{Json, Router};
 use model::{RunnerId, RunnerType, Status};
 use wire::runner::TokenDetails;
 use wire::runners::{ListedRunner, RunnerDetails};
@@ -19,8 +18,9 @@ use crate::page::{self, Page};
 use crate::params::Reader;
 use crate::present;
 use crate::respond::{ApiResult, Created, NoContent};
+use crate::routing::{Router, delete, get, post};
 
-pub(crate) fn routes() -> Router<App> {
+pub(crate) fn routes() -> Router {
     Router::new()
         .route("/runners", get(of_caller))
         .route("/runners/all", get(of_server))

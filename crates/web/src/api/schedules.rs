@@ -2,11 +2,10 @@
 
 use app::schedules::{self, Change, Details, New, NewVariable};
 use app::{App, Sort};
+use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use model::ScheduleId;
 use serde_json::{Value as JsonValue, json};
 use wire::pipeline::PipelineVariable;
@@ -17,8 +16,9 @@ use crate::page::{self, Page};
 use crate::params::{Reader, Value};
 use crate::present;
 use crate::respond::{ApiResult, Created, NoContent};
+use crate::routing::{Router, get, post};
 
-pub(crate) fn routes() -> Router<App> {
+pub(crate) fn routes() -> Router {
     let one = "/projects/{id}/pipeline_schedules/{pipeline_schedule_id}";
     Router::new()
         .route("/projects/{id}/pipeline_schedules", get(list).post(create))

@@ -1,15 +1,15 @@
 //! Settings of the whole server (`/application/settings`).
 
 use app::{App, instance_settings};
+use axum::Json;
 use axum::extract::State;
-use axum::routing::get;
-use axum::{Json, Router};
 use wire::settings::ApplicationSettings;
 
 use crate::call::Call;
 use crate::respond::ApiResult;
+use crate::routing::{Router, get};
 
-pub(crate) fn routes() -> Router<App> {
+pub(crate) fn routes() -> Router {
     Router::new().route("/application/settings", get(show).put(update))
 }
 

@@ -2,18 +2,18 @@
 
 use app::repository::tags::{self, NewTag, Order};
 use app::{App, Sort};
+use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::get;
-use axum::{Json, Router};
 use wire::repository::Tag;
 
 use crate::call::{Call, OrJobToken};
 use crate::page::{self, Page};
 use crate::present;
 use crate::respond::{ApiResult, Created, NoContent};
+use crate::routing::{Router, get};
 
-pub(crate) fn routes() -> Router<App> {
+pub(crate) fn routes() -> Router {
     Router::new()
         .route("/projects/{id}/repository/tags", get(list).post(create))
         .route("/projects/{id}/repository/tags/{tag_name}", get(show).delete(remove))

@@ -1,14 +1,14 @@
 //! The configurations that `include: template` finds, for everybody to read.
 
 use app::{App, templates};
+use axum::Json;
 use axum::extract::{Path, State};
-use axum::routing::get;
-use axum::{Json, Router};
 use wire::lint::{Template, TemplateName};
 
 use crate::respond::ApiResult;
+use crate::routing::{Router, get};
 
-pub(crate) fn routes() -> Router<App> {
+pub(crate) fn routes() -> Router {
     Router::new()
         .route("/templates/gitlab_ci_ymls", get(list))
         .route("/templates/gitlab_ci_ymls/{key}", get(show))

@@ -3,11 +3,10 @@
 use app::live::Viewer;
 use app::triggers::{self, NewTrigger, TriggerCall};
 use app::{App, Error, ProjectKey, Result};
+use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use model::{Timestamp, TriggerTokenId};
 use serde_json::{Map, Value as JsonValue};
 
@@ -18,6 +17,7 @@ use crate::page;
 use crate::params::Hash;
 use crate::present;
 use crate::respond::{ApiResult, Created, NoContent};
+use crate::routing::{Router, get, post};
 
 /// The value of `X-Gitlab-Event` that would make a loop: a pipeline's end starting the next one.
 const PIPELINE_EVENT: &str = "Pipeline Hook";
@@ -26,7 +26,7 @@ const PIPELINE_EVENT: &str = "Pipeline Hook";
 /// value is a parameter like those that GitLab does not know.
 pub(super) const DRY_RUN: &str = "dry_run";
 
-pub(crate) fn routes() -> Router<App> {
+pub(crate) fn routes() -> Router {
     Router::new()
         .route("/projects/{id}/trigger/pipeline", post(run))
         .route("/projects/{id}/ref/{ref}/trigger/pipeline", post(run))

@@ -2,10 +2,9 @@
 
 use app::App;
 use app::users::{self, NewAccount, Wanted};
+use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use model::{User, UserId};
 use wire::user::CurrentUser;
 
@@ -13,8 +12,9 @@ use crate::call::{Call, UserScope};
 use crate::page::{self, Page};
 use crate::present;
 use crate::respond::{ApiResult, Created, NoContent};
+use crate::routing::{Router, get, post};
 
-pub(crate) fn routes() -> Router<App> {
+pub(crate) fn routes() -> Router {
     Router::new()
         .route("/user", get(current))
         .route("/users", get(list).post(create))

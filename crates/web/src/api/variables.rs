@@ -4,18 +4,18 @@ use app::groups::GroupKey;
 use app::members::Of;
 use app::variable_settings::{self, Shown, Wanted, Which};
 use app::{App, Result};
+use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::get;
-use axum::{Json, Router};
 use wire::variable::Variable;
 
 use crate::call::Call;
 use crate::page;
 use crate::params::Reader;
 use crate::respond::{ApiResult, Created, NoContent};
+use crate::routing::{Router, get};
 
-pub(crate) fn routes() -> Router<App> {
+pub(crate) fn routes() -> Router {
     Router::new()
         .route("/projects/{id}/variables", get(list).post(create))
         .route("/projects/{id}/variables/{key}", get(show).put(update).delete(remove))

@@ -1,15 +1,15 @@
 //! `GET /version` and `GET /metadata` (rest-api.md 21).
 
 use app::App;
+use axum::Json;
 use axum::extract::State;
-use axum::routing::get;
-use axum::{Json, Router};
 use wire::version::{Kas, Metadata};
 
 use crate::call::{Call, UserScope};
 use crate::respond::ApiResult;
+use crate::routing::{Router, get};
 
-pub(crate) fn routes() -> Router<App> {
+pub(crate) fn routes() -> Router {
     Router::new()
         .route("/version", get(metadata))
         .route("/metadata", get(metadata))

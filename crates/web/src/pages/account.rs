@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use ::pages::views::SignInPage;
 use ::pages::{Language, Notice, Theme};
+use app::Error;
 use app::sessions::{self, Attempt, Outcome};
-use app::{App, Error};
-use axum::Router;
 use axum::http::StatusCode;
 
 use crate::cookies;
 use crate::pages::visit::{PREFERENCE_AGE, Visit, zone};
 use crate::pages::{PageResult, act, read};
+use crate::routing::Router;
 
-pub(super) fn routes() -> Router<App> {
+pub(super) fn routes() -> Router {
     Router::new()
         .route("/r/users/sign_in", read(show).merge(act(sign_in)))
         .route("/r/users/sign_out", act(sign_out))

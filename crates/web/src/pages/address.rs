@@ -34,6 +34,16 @@ pub(super) fn rewritten(path: &str) -> String {
     }
 }
 
+/// Undoes [`rewritten`] for a route: `/p/{project}/jobs` is `/{project}/-/jobs` in a browser.
+pub(super) fn shown(route: &str) -> String {
+    if let Some(rest) = route.strip_prefix("/p/{project}") {
+        let separator = if rest.is_empty() { "" } else { "/-" };
+        return format!("/{{project}}{separator}{rest}");
+    }
+    let shown = route.strip_prefix("/r").or_else(|| route.strip_prefix("/n"));
+    shown.filter(|shown| !shown.is_empty()).unwrap_or("/").to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,6 +67,19 @@ mod tests {
             ("/a/../b", "/p/a%2F..%2Fb"),
         ] {
             assert_eq!(rewritten(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn routes_are_shown_as_addresses() {
+        for (route, expected) in [
+            ("/p/{project}", "/{project}"),
+            ("/p/{project}/jobs/{id}", "/{project}/-/jobs/{id}"),
+            ("/n/{namespace}", "/{namespace}"),
+            ("/r", "/"),
+            ("/r/-/preferences", "/-/preferences"),
+        ] {
+            assert_eq!(shown(route), expected);
         }
     }
 }

@@ -6,14 +6,14 @@ use ::pages::Notice;
 use ::pages::html::url_value;
 use ::pages::views::{AdminPage, TriedUser, UsersPage};
 use app::users::{self, NewAccount, Wanted};
-use app::{App, Error, Rows, access_tokens, health};
-use axum::Router;
+use app::{Error, Rows, access_tokens, health};
 use axum::http::StatusCode;
 use model::UserId;
 
 use crate::pages::failed::told;
 use crate::pages::visit::{Done, Visit};
 use crate::pages::{PageResult, act, read};
+use crate::routing::Router;
 
 /// Users on a page.
 const PER_PAGE: i64 = 50;
@@ -21,7 +21,7 @@ const PER_PAGE: i64 = 50;
 /// Furthest page of the list of users.
 const MOST_PAGES: i64 = 1_000;
 
-pub(super) fn routes() -> Router<App> {
+pub(super) fn routes() -> Router {
     Router::new()
         .route("/r/admin", read(show))
         .route("/r/admin/users", read(list).merge(act(create)))

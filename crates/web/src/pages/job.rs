@@ -6,12 +6,11 @@ use ::pages::Tab;
 use ::pages::log::{Part, render, render_after};
 use ::pages::moment::bytes;
 use ::pages::views::{ArtifactView, Choice, JobPage, JobsPage, ListedJob, LogView, TokenView};
+use app::Error;
 use app::access::Ability;
 use app::jobs::artifacts::{self, Which};
 use app::jobs::overview::{self, Overview};
 use app::jobs::{actions, log, read as reading};
-use app::{App, Error};
-use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderValue, header};
 use axum::response::{Html, IntoResponse as _, Response};
@@ -22,11 +21,12 @@ use crate::page::encoded;
 use crate::pages::pipeline::{given, may_retry};
 use crate::pages::visit::{Done, Visit};
 use crate::pages::{PageResult, act, read};
+use crate::routing::Router;
 
 /// Jobs on a page.
 const PER_PAGE: i64 = 30;
 
-pub(super) fn routes() -> Router<App> {
+pub(super) fn routes() -> Router {
     Router::new()
         .route("/p/{project}/jobs", read(list))
         .route("/p/{project}/jobs/{id}", read(show))

@@ -7,14 +7,14 @@ use ::pages::views::{LintPage, LintResult, PlannedRow};
 use app::access::Ability;
 use app::lint::{self, FileKey, Jobs, Lint, Linted, Subject};
 use app::repository::files;
-use app::{App, Error, projects};
-use axum::Router;
+use app::{Error, projects};
 use model::job::{Need, PlannedJob};
 
 use crate::pages::visit::Visit;
 use crate::pages::{PageResult, act, read};
+use crate::routing::Router;
 
-pub(super) fn routes() -> Router<App> {
+pub(super) fn routes() -> Router {
     Router::new()
         .route("/p/{project}/ci/lint", read(show).merge(act(check)))
         .route("/p/{project}/ci/editor", read(show))

@@ -6,14 +6,14 @@ use ::pages::views::{MemberRow, MembersPage};
 use ::pages::{Notice, Tab};
 use app::access::Ability;
 use app::members::{self, Of};
-use app::{App, Error, ProjectKey, Rows, projects, users};
-use axum::Router;
+use app::{Error, ProjectKey, Rows, projects, users};
 use axum::http::StatusCode;
 use model::{AccessLevel, UserId};
 
 use crate::pages::failed::told;
 use crate::pages::visit::{Done, Visit};
 use crate::pages::{PageResult, act, read};
+use crate::routing::Router;
 
 /// Roles that are worth a choice.
 const LEVELS: &[AccessLevel] = &[
@@ -24,7 +24,7 @@ const LEVELS: &[AccessLevel] = &[
     AccessLevel::Owner,
 ];
 
-pub(super) fn routes() -> Router<App> {
+pub(super) fn routes() -> Router {
     Router::new()
         .route("/p/{project}/project_members", read(show).merge(act(add)))
         .route("/p/{project}/project_members/{id}", act(change))

@@ -6,18 +6,18 @@ use ::pages::Tab;
 use ::pages::graph::{self, Column, Node};
 use ::pages::views::{Failure, GivenView, JobRow, LinkView, PipelineHead, PipelinePage, StageRows, TokenView};
 use app::access::Ability;
+use app::pipelines::actions;
 use app::pipelines::overview::{self, Given, Linked, Overview};
-use app::{App, pipelines::actions};
-use axum::Router;
 use model::{Job, JobId, PipelineId, Status, StatusSet};
 
 use crate::pages::visit::{Done, Visit};
 use crate::pages::{PageResult, act, read};
+use crate::routing::Router;
 
 /// Lines of a failed job's log that are shown.
 const TAIL_LINES: usize = 12;
 
-pub(super) fn routes() -> Router<App> {
+pub(super) fn routes() -> Router {
     Router::new()
         .route("/p/{project}/pipelines/{id}", read(show))
         .route("/p/{project}/pipelines/{id}/cancel", act(cancel))

@@ -8,12 +8,12 @@ use ::pages::views::{Bar, Choice, Month, PipelineFilters, PipelineRow, Pipelines
 use app::access::Ability;
 use app::pipelines::chart::{self, Chart};
 use app::pipelines::listing::{self, From, Listed, Row, Wanted};
-use app::{App, Rows, triggers};
-use axum::Router;
+use app::{Rows, triggers};
 use model::{PipelineIid, Project, Source, Status, TriggerTokenId};
 
 use crate::pages::visit::Visit;
 use crate::pages::{PageResult, read};
+use crate::routing::Router;
 
 /// Pipelines on a page.
 const PER_PAGE: i64 = 30;
@@ -32,7 +32,7 @@ const SOURCES: &[Source] = &[
     Source::ParentPipeline,
 ];
 
-pub(super) fn routes() -> Router<App> {
+pub(super) fn routes() -> Router {
     Router::new().route("/p/{project}/pipelines", read(list))
 }
 

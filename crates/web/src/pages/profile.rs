@@ -5,8 +5,7 @@ use std::sync::Arc;
 use ::pages::Notice;
 use ::pages::views::{ProfilePage, SessionRow};
 use app::access_tokens::{self, NewToken, Wanted, Which};
-use app::{App, Error, Rows, sessions};
-use axum::Router;
+use app::{Error, Rows, sessions};
 use axum::http::StatusCode;
 use axum::response::Response;
 use model::{AccessTokenId, SessionId};
@@ -15,6 +14,7 @@ use crate::pages::failed::told;
 use crate::pages::settings::expiry;
 use crate::pages::visit::{Done, Visit};
 use crate::pages::{PageResult, act, read};
+use crate::routing::Router;
 
 /// Most tokens on the page.
 const MOST_TOKENS: i64 = 500;
@@ -36,7 +36,7 @@ const ADMIN_SCOPES: &[&str] = &["sudo", "admin_mode"];
 
 const HERE: &str = "/-/user_settings/profile";
 
-pub(super) fn routes() -> Router<App> {
+pub(super) fn routes() -> Router {
     Router::new()
         .route("/r/-/user_settings/profile", read(show))
         .route(

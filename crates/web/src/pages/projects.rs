@@ -9,8 +9,7 @@ use app::access::Ability;
 use app::groups::{self, GroupKey};
 use app::pipelines::listing::{self, Wanted};
 use app::projects::{self, Changes, NewProject, ProjectOrder, Shown};
-use app::{App, Error, ProjectKey, Rows};
-use axum::Router;
+use app::{Error, ProjectKey, Rows};
 use axum::http::StatusCode;
 use axum::response::Response;
 use model::{AccessLevel, NamespaceId, Visibility};
@@ -18,6 +17,7 @@ use model::{AccessLevel, NamespaceId, Visibility};
 use crate::pages::failed::told;
 use crate::pages::visit::Visit;
 use crate::pages::{PageResult, act, pipelines, read};
+use crate::routing::Router;
 
 /// Projects on a page.
 const PER_PAGE: i64 = 30;
@@ -31,7 +31,7 @@ const LATEST: i64 = 10;
 /// Groups to choose from for a new project.
 const MOST_GROUPS: i64 = 500;
 
-pub(super) fn routes() -> Router<App> {
+pub(super) fn routes() -> Router {
     Router::new()
         .route("/r", read(list))
         .route("/r/projects", read(list).merge(act(create)))

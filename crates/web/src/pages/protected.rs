@@ -6,19 +6,19 @@ use ::pages::views::{Part, ProtectedPage};
 use ::pages::{Notice, Tab};
 use app::access::Ability;
 use app::protected_refs::{self, Kind, Levels};
-use app::{App, Error, projects};
-use axum::Router;
+use app::{Error, projects};
 use axum::http::StatusCode;
 use model::AccessLevel;
 
 use crate::pages::failed::told;
 use crate::pages::visit::{Done, Visit};
 use crate::pages::{PageResult, act, read};
+use crate::routing::Router;
 
 /// Who may be let through; none is nobody.
 const LEVELS: &[AccessLevel] = &[AccessLevel::Maintainer, AccessLevel::Developer, AccessLevel::None];
 
-pub(super) fn routes() -> Router<App> {
+pub(super) fn routes() -> Router {
     Router::new()
         .route("/p/{project}/settings/repository", read(show))
         .route("/p/{project}/protected", act(add))

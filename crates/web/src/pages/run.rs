@@ -8,8 +8,7 @@ use app::access::Ability;
 use app::lint;
 use app::pipelines::{ApiCall, DryRun, create_on_page, dry_run_on_page};
 use app::repository::{branches, tags};
-use app::{App, Error, Rows, projects};
-use axum::Router;
+use app::{Error, Rows, projects};
 use axum::http::StatusCode;
 use serde_json::Value as Json;
 
@@ -19,11 +18,12 @@ use crate::pages::lint::planned;
 use crate::pages::visit::Visit;
 use crate::pages::{PageResult, act, read, why};
 use crate::params::Value;
+use crate::routing::Router;
 
 /// Branches and tags to choose from; others can be typed.
 const MOST_REFS: i64 = 100;
 
-pub(super) fn routes() -> Router<App> {
+pub(super) fn routes() -> Router {
     Router::new().route("/p/{project}/pipelines/new", read(show).merge(act(run)))
 }
 

@@ -8,18 +8,18 @@ use app::access::{Ability, ProjectAccess};
 use app::runners::manage::{self, Changes, Of, Shown, Wanted};
 use app::runners::registry::{self, Draft, Serves};
 use app::runners::standing::State;
-use app::{App, Error, Rows, access_tokens, projects};
-use axum::Router;
+use app::{Error, Rows, access_tokens, projects};
 use axum::http::StatusCode;
 use model::{RunnerId, RunnerType};
 
 use crate::pages::visit::{Done, Visit};
 use crate::pages::{PageResult, act, read};
+use crate::routing::Router;
 
 /// Most runners on a page.
 const MOST: i64 = 500;
 
-pub(super) fn routes() -> Router<App> {
+pub(super) fn routes() -> Router {
     Router::new()
         .route("/p/{project}/settings/ci_cd/runners", read(show).merge(act(create)))
         .route("/p/{project}/settings/ci_cd/runners/{id}/pause", act(pause))

@@ -8,8 +8,7 @@ use ::pages::{Notice, Tab};
 use app::access::{Ability, ProjectAccess};
 use app::projects::{self, Changes};
 use app::triggers::{self, NewTrigger, Shown};
-use app::{App, Error, Rows};
-use axum::Router;
+use app::{Error, Rows};
 use axum::http::StatusCode;
 use axum::response::Response;
 use model::{OverrideRole, TriggerTokenId, Visibility};
@@ -17,6 +16,7 @@ use model::{OverrideRole, TriggerTokenId, Visibility};
 use crate::pages::failed::told;
 use crate::pages::visit::{Done, Visit};
 use crate::pages::{PageResult, act, read};
+use crate::routing::Router;
 
 /// Most tokens on the page.
 const MOST_TOKENS: i64 = 500;
@@ -24,7 +24,7 @@ const MOST_TOKENS: i64 = 500;
 /// Characters of whole tokens that are more than those that others see.
 const SHORT: usize = 4;
 
-pub(super) fn routes() -> Router<App> {
+pub(super) fn routes() -> Router {
     Router::new()
         .route("/p/{project}/settings/ci_cd", read(show))
         .route("/p/{project}/triggers", act(create))

@@ -7,19 +7,19 @@ use ::pages::{Notice, Tab};
 use app::access::Ability;
 use app::members::Of;
 use app::variable_settings::{self, Wanted, Which};
-use app::{App, Error, Rows, projects};
-use axum::Router;
+use app::{Error, Rows, projects};
 use axum::http::StatusCode;
 use model::VariableKind;
 
 use crate::pages::failed::told;
 use crate::pages::visit::{Done, Visit};
 use crate::pages::{PageResult, act, read};
+use crate::routing::Router;
 
 /// Most variables on the page.
 const MOST: i64 = 1_000;
 
-pub(super) fn routes() -> Router<App> {
+pub(super) fn routes() -> Router {
     Router::new()
         .route("/p/{project}/settings/ci_cd/variables", read(show).merge(act(add)))
         .route("/p/{project}/settings/ci_cd/variables/remove", act(remove))

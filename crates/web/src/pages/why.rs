@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use ::pages::Tab;
 use ::pages::views::{WhyClause, WhyJob, WhyPage, WhyRule, WhyView};
+use app::Error;
 use app::pipelines::{explanation, overview};
-use app::{App, Error};
-use axum::Router;
 use model::PipelineId;
 use serde_json::Value as Json;
 
 use crate::pages::pipeline::head;
 use crate::pages::visit::Visit;
 use crate::pages::{PageResult, read};
+use crate::routing::Router;
 
-pub(super) fn routes() -> Router<App> {
+pub(super) fn routes() -> Router {
     Router::new().route("/p/{project}/pipelines/{id}/why", read(show))
 }
 

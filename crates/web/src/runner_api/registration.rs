@@ -3,11 +3,10 @@
 use app::runners::registry::{self, Draft, Serves};
 use app::runners::{left_behind, registration};
 use app::{App, Error};
+use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, post};
-use axum::{Json, Router};
 use model::{NamespaceId, ProjectId, RunnerType};
 use wire::runner::{
     RegisterRequest, RegistrationDetails, TokenDetails, TokenRequest, UnregisterRequest, VerifyRequest,
@@ -17,8 +16,9 @@ use super::{about, forbidden, read, runner_token};
 use crate::Params;
 use crate::call::{Call, CreateRunner};
 use crate::respond::{ApiResult, Created, NoContent};
+use crate::routing::{Router, delete, post};
 
-pub(super) fn routes() -> Router<App> {
+pub(super) fn routes() -> Router {
     Router::new()
         .route("/user/runners", post(create))
         .route("/runners", post(register).delete(unregister))
