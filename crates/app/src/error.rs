@@ -72,6 +72,9 @@ pub enum Error {
         /// The whole text.
         error: String,
     },
+    /// A refusal of our own, with a reason for machines and a remedy for people.
+    #[error("{}", .0.message)]
+    Reasoned(Box<Reasoned>),
     /// Too many requests: 429 with `Retry-After`.
     #[error("This endpoint has been requested too many times. Try again later.")]
     TooMany {
@@ -81,6 +84,41 @@ pub enum Error {
     /// Nothing the caller can do about: 500. The cause goes to the log only.
     #[error("500 Internal Server Error")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// A refusal that GitLab does not know: `{"message": …, "reason": …, "remedy": …}`.
+#[derive(Debug)]
+pub struct Reasoned {
+    /// HTTP status.
+    pub status: u16,
+    /// What is wrong.
+    pub message: String,
+    /// The same as a word that never changes.
+    pub reason: &'static str,
+    /// What to do about it.
+    pub remedy: &'static str,
+    /// Further fields of the answer.
+    pub more: Vec<(&'static str, serde_json::Value)>,
+}
+
+impl Reasoned {
+    /// An error without further fields.
+    #[must_use]
+    pub fn error(status: u16, message: impl Into<String>, reason: &'static str, remedy: &'static str) -> Error {
+        Error::Reasoned(Box::new(Reasoned {
+            status,
+            message: message.into(),
+            reason,
+            remedy,
+            more: Vec::new(),
+        }))
+    }
+
+    /// The same with status 400.
+    #[must_use]
+    pub fn bad_request(message: impl Into<String>, reason: &'static str, remedy: &'static str) -> Error {
+        Reasoned::error(400, message, reason, remedy)
+    }
 }
 
 /// What is wrong with a token that was good once (rest-api.md 4.2).

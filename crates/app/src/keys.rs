@@ -34,6 +34,7 @@ pub const JOB_TOKEN_PREFIX: &str = "glcbt-";
 pub struct Keys {
     digest: [u8; 32],
     job_token: [u8; 32],
+    purposes: [u8; 32],
     cipher: XChaCha20Poly1305,
 }
 
@@ -53,6 +54,7 @@ impl Keys {
         Keys {
             digest: key("token digest"),
             job_token: key("job token"),
+            purposes: key("digests by purpose"),
             cipher: XChaCha20Poly1305::new(&key("seal").into()),
         }
     }
@@ -61,6 +63,15 @@ impl Keys {
     #[must_use]
     pub fn digest(&self, token: &str) -> [u8; 32] {
         mac(&self.digest, &[token.as_bytes()])
+    }
+
+    /// Returns a keyed digest of several texts, for one purpose only.
+    #[must_use]
+    pub fn digest_of(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
+        let mut all = Vec::with_capacity(parts.len() + 1);
+        all.push(purpose.as_bytes());
+        all.extend_from_slice(parts);
+        mac(&self.purposes, &all)
     }
 
     /// Returns the authentication code of a job token: keyed, over the job and its hand-out.

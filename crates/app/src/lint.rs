@@ -19,7 +19,7 @@ use crate::lookup::{self, ProjectKey};
 use crate::pipelines::compiled::{Compiled, Place};
 use crate::pipelines::config::{ConfigText, Revision};
 use crate::pipelines::create::{self, Context, Outcome};
-use crate::pipelines::request::{NewPipeline, Skip};
+use crate::pipelines::request::{NewPipeline, Provenance, Skip};
 use crate::variables::CommitFacts;
 
 /// What to look at, and how.
@@ -286,6 +286,7 @@ impl Asker {
             trigger: None,
             schedule: None,
             upstream: None,
+            provenance: Provenance::default(),
             is_admin: self.is_admin,
         }
     }

@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::git_access::GitAccess;
 use crate::hooks::happened;
 use crate::pipelines::create;
-use crate::pipelines::request::{NewPipeline, Skip};
+use crate::pipelines::request::{NewPipeline, Provenance, Skip};
 
 /// Most refs of one push that start pipelines, so that mirroring a repository does not start thousands.
 const MAX_PIPELINES: usize = 4;
@@ -237,6 +237,7 @@ async fn create_pipeline(
         trigger: None,
         schedule: None,
         upstream: None,
+        provenance: Provenance::default(),
         is_admin: access.caller.is_admin(),
     };
     create::create(app, request, &context).await

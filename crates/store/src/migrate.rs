@@ -29,6 +29,7 @@ pub(crate) static MIGRATIONS: &[Migration] = &[
     migration!(6, "0006"),
     migration!(7, "0007"),
     migration!(8, "0008"),
+    migration!(9, "0009"),
 ];
 
 /// The table of applied migrations; the same text serves both databases.

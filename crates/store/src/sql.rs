@@ -30,6 +30,7 @@ const WORK: &[&str] = &[
     "jobs",
     "job_variables",
     "job_artifacts",
+    "idempotency_keys",
     "runners",
     "runner_managers",
     "sessions",

@@ -8,6 +8,7 @@ mod commits;
 mod files;
 mod groups;
 mod hooks;
+mod idempotency;
 mod job_token_scope;
 mod jobs;
 mod lint;

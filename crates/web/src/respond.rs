@@ -100,6 +100,7 @@ pub(crate) fn status(error: &Error) -> StatusCode {
         Error::Status { status, .. } | Error::StatusError { status, .. } => {
             StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
         }
+        Error::Reasoned(reasoned) => StatusCode::from_u16(reasoned.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
         Error::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
@@ -126,6 +127,17 @@ fn body(error: &Error) -> Value {
                 "explanation": explanation.to_json(),
             }),
         },
+        Error::Reasoned(reasoned) => {
+            let mut body = json!({
+                "message": reasoned.message,
+                "reason": reasoned.reason,
+                "remedy": reasoned.remedy,
+            });
+            for (name, value) in &reasoned.more {
+                body[*name] = value.clone();
+            }
+            body
+        }
         Error::TooMany { .. } => json!({"message": {"error": error.to_string()}}),
         Error::Unauthorized
         | Error::UnauthorizedMessage(_)
@@ -236,6 +248,10 @@ mod tests {
                     error: text("Invalid url given"),
                 },
                 r#"422 {"error":"Invalid url given"}"#,
+            ),
+            (
+                app::error::Reasoned::error(410, "gone", "deleted", "make another"),
+                r#"410 {"message":"gone","reason":"deleted","remedy":"make another"}"#,
             ),
             (
                 Error::TooMany { retry_after: 3 },

@@ -15,7 +15,7 @@ use crate::caller::{Caller, Credential, UserCaller};
 use crate::error::{Error, Result};
 use crate::lookup::{self, ProjectKey};
 use crate::pipelines::create::{self, Context};
-use crate::pipelines::request::{NewPipeline, Skip, Upstream};
+use crate::pipelines::request::{NewPipeline, Provenance, Skip, Upstream};
 
 /// A pipeline to create.
 pub(super) struct Target {
@@ -217,6 +217,7 @@ fn basic(origin: &Origin, user: User, role: AccessLevel, project: Project) -> Ne
         skip: Skip::Never,
         trigger: None,
         schedule: None,
+        provenance: Provenance::default(),
         upstream: Some(Upstream {
             project: bridge.project_id,
             pipeline: bridge.pipeline_id,

@@ -16,6 +16,7 @@ use tracing::{error, info};
 use crate::error::{Error, Result};
 use crate::jobs::finish::{Outcome, finish};
 use crate::jobs::{artifacts, settle};
+use crate::pipelines::idempotency;
 use crate::runners::suitable;
 use crate::{App, bridges};
 
@@ -48,7 +49,7 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
             () = stopped(&mut stop) => return,
             _ = due.tick() => start_due(&app).await,
             _ = all.tick() => sweep(&app).await,
-            _ = expired.tick() => artifacts::sweep(&app).await,
+            _ = expired.tick() => forget_expired(&app).await,
         };
         if let Err(error) = swept {
             error!(
@@ -57,6 +58,11 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
             );
         }
     }
+}
+
+async fn forget_expired(app: &App) -> Result<()> {
+    artifacts::sweep(app).await?;
+    idempotency::forget(app).await
 }
 
 /// Waits until told to stop; the sender's end means the same.

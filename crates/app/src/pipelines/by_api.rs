@@ -2,7 +2,7 @@
 
 use model::definition::GivenVariable;
 use model::{Sha, Source};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use crate::App;
 use crate::access::Ability;
@@ -12,7 +12,8 @@ use crate::lookup::{self, ProjectKey};
 use crate::pipelines::compiled::Reveal;
 use crate::pipelines::create::{self, Context, Created};
 use crate::pipelines::dry_run::{self, DryRun};
-use crate::pipelines::request::{NewPipeline, Skip};
+use crate::pipelines::idempotency::{Key, Once};
+use crate::pipelines::request::{NewPipeline, Provenance, Skip};
 
 /// What is asked for.
 #[derive(Clone, Debug)]
@@ -23,6 +24,8 @@ pub struct ApiCall {
     pub variables: Vec<GivenVariable>,
     /// Inputs: JSON values, or texts where the caller could only send text.
     pub inputs: Vec<(String, Json)>,
+    /// What the caller calls this call.
+    pub key: Option<Key>,
 }
 
 /// Creates a pipeline with `source=api`.
@@ -94,6 +97,11 @@ async fn request(
             Ok::<_, Error>((access, context))
         })
         .await?;
+    let actor = format!("user {}", user.id);
+    let once = call
+        .key
+        .iter()
+        .find_map(|key| Once::new(&app.keys, &actor, [key], &payload(&call)));
     let request = NewPipeline {
         project: access.project,
         user,
@@ -111,6 +119,14 @@ async fn request(
         schedule: None,
         upstream: None,
         is_admin,
+        provenance: Provenance { once },
     };
     Ok((request, context))
+}
+
+/// What was asked for as one text: the same for the same call.
+fn payload(call: &ApiCall) -> String {
+    let variable = |given: &GivenVariable| json!([given.key, given.value, given.kind.as_str()]);
+    let variables: Vec<Json> = call.variables.iter().map(variable).collect();
+    json!([call.ref_text, variables, call.inputs]).to_string()
 }

@@ -15,8 +15,8 @@ use crate::error::{Error, Result};
 use crate::pipelines::compiled::{self, Compiled, Place, PlannedRun};
 use crate::pipelines::config::{ConfigText, Revision, RevisionKey};
 use crate::pipelines::explanation::keep::Why;
-use crate::pipelines::persist;
 use crate::pipelines::request::{self, MAX_INPUTS, NewPipeline, Refusal, Skip};
+use crate::pipelines::{idempotency, persist};
 use crate::variables::CommitFacts;
 use crate::{App, project_variables};
 
@@ -65,6 +65,8 @@ pub struct Created {
     pub user: User,
     /// Remarks that stopped nothing.
     pub warnings: Vec<String>,
+    /// Whether an earlier call with the same idempotency key made it.
+    pub replayed: bool,
 }
 
 /// A pipeline that could be stored: what a dry run shows.
@@ -101,10 +103,18 @@ pub enum Outcome {
 /// [`Error::PipelineNotCreated`] with GitLab's text when a check fails; `kept` says whether a failed
 /// pipeline was stored. Nothing else is stored then.
 pub async fn create(app: &App, request: NewPipeline, context: &Context) -> Result<Created> {
+    if let Some(first) = idempotency::first(app, &request).await? {
+        return Ok(first);
+    }
     let request = Arc::new(request);
-    match prepare(app, &request, context).await? {
-        Ok(prepared) => persist::store(app, request, prepared).await,
-        Err(failure) => Err(refuse(app, request, failure).await?),
+    let stored = match prepare(app, &request, context).await? {
+        Ok(prepared) => persist::store(app, Arc::clone(&request), prepared).await,
+        Err(failure) => return Err(refuse(app, request, failure).await?),
+    };
+    match stored {
+        // Perhaps because the same call made the pipeline at the same time.
+        Err(error) if request.provenance.once.is_some() => idempotency::first(app, &request).await?.ok_or(error),
+        stored => stored,
     }
 }
 

@@ -12,6 +12,7 @@ pub mod dry_run;
 pub mod explanation;
 pub mod facts;
 pub mod given;
+pub mod idempotency;
 pub mod listing;
 pub mod outdated;
 pub mod overview;

@@ -44,6 +44,7 @@ pub(super) async fn store(app: &App, request: Arc<NewPipeline>, prepared: Prepar
         project: row.request.project.clone(),
         user: row.request.user.clone(),
         warnings,
+        replayed: false,
     })
 }
 
@@ -199,6 +200,12 @@ impl Row {
         let write = move |tx: &mut dyn Tx| {
             this.take_due_time(tx)?;
             let written = this.insert(tx)?;
+            // A failed pipeline is a refusal: the call may be sent again.
+            if let Some(once) = &this.request.provenance.once
+                && this.failure_reason.is_none()
+            {
+                once.remember(tx, &written.pipeline, this.now)?;
+            }
             happened::created(tx, &this.request.project, &written.pipeline)?;
             Ok::<_, Error>(written)
         };

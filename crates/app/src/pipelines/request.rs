@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 
 use crate::error::Error;
 use crate::pipelines::compiled::Reveal;
+use crate::pipelines::idempotency::Once;
 
 /// Most inputs of one pipeline (GitLab's limit).
 pub const MAX_INPUTS: usize = 20;
@@ -54,6 +55,15 @@ pub struct NewPipeline {
     pub upstream: Option<Upstream>,
     /// Whether the user is an administrator acting as such.
     pub is_admin: bool,
+    /// What the call said about itself beside its parameters.
+    pub provenance: Provenance,
+}
+
+/// What a call says about itself beside its parameters.
+#[derive(Clone, Debug, Default)]
+pub struct Provenance {
+    /// The key under which it makes one pipeline at most.
+    pub once: Option<Once>,
 }
 
 /// The schedule that a pipeline comes from.

@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::lookup;
 use crate::pipelines::Created;
 use crate::pipelines::create::{self, Context};
-use crate::pipelines::request::{NewPipeline, Scheduled, Skip};
+use crate::pipelines::request::{NewPipeline, Provenance, Scheduled, Skip};
 use crate::schedules::manage::{next_run, short_ref};
 use crate::schedules::variables;
 
@@ -158,6 +158,7 @@ pub(super) async fn create_pipeline(
             due,
         }),
         upstream: None,
+        provenance: Provenance::default(),
         is_admin: runner.is_admin,
     };
     create::create(app, request, &context).await

@@ -16,7 +16,8 @@ use crate::pipelines::Created;
 use crate::pipelines::compiled::Reveal;
 use crate::pipelines::create;
 use crate::pipelines::dry_run::{self, DryRun};
-use crate::pipelines::request::{NewPipeline, Skip, Upstream};
+use crate::pipelines::idempotency::{Key, Once};
+use crate::pipelines::request::{NewPipeline, Provenance, Skip, Upstream};
 use crate::triggers::known::Known;
 use crate::{App, keys};
 
@@ -38,6 +39,8 @@ pub struct TriggerCall {
     pub inputs: Vec<(String, Json)>,
     /// The call's parameters as JSON, without the token: becomes `TRIGGER_PAYLOAD`.
     pub payload: String,
+    /// What the caller calls this call.
+    pub key: Option<Key>,
 }
 
 /// Starts a pipeline.
@@ -66,7 +69,7 @@ pub async fn dry_run(app: &App, call: TriggerCall) -> Result<DryRun> {
 async fn checked(app: &App, call: TriggerCall) -> Result<(NewPipeline, Arc<Known>)> {
     let key = call.project.clone().ok_or(Error::NotFoundPlain)?;
     let known = known(app, key, Token::parse(app, &call.token)).await?;
-    Ok((request(call, &known.holder, &known.project), known))
+    Ok((request(app, call, &known.holder, &known.project), known))
 }
 
 /// Finds out what a token stands for, or remembers it.
@@ -139,6 +142,14 @@ pub(crate) struct Holder {
 }
 
 impl Holder {
+    /// Whose idempotency keys a call may meet: those of the token, or of all jobs of the user.
+    fn actor(&self) -> String {
+        match &self.via {
+            Via::Trigger(token) => format!("trigger {}", token.id),
+            Via::Job(_) => format!("job of {}", self.user.id),
+        }
+    }
+
     /// Whether the token's time is over.
     pub(crate) fn has_expired(&self, now: Timestamp) -> bool {
         match &self.via {
@@ -196,7 +207,7 @@ pub(crate) fn holder(app: &App, tx: &mut dyn Tx, token: &Token, project: &Projec
     }
 }
 
-fn request(call: TriggerCall, holder: &Holder, project: &Project) -> NewPipeline {
+fn request(app: &App, call: TriggerCall, holder: &Holder, project: &Project) -> NewPipeline {
     let variable = |key: String, value: String, kind: VariableKind| GivenVariable {
         key,
         value,
@@ -215,6 +226,10 @@ fn request(call: TriggerCall, holder: &Holder, project: &Project) -> NewPipeline
             (Source::Pipeline, None, Some(upstream))
         }
     };
+    let once = call
+        .key
+        .iter()
+        .find_map(|key| Once::new(&app.keys, &holder.actor(), [key], &call.payload));
     NewPipeline {
         // A trigger token borrows all that its owner may do; a job never acts as an administrator.
         is_admin: holder.user.is_admin && trigger.is_some(),
@@ -237,5 +252,6 @@ fn request(call: TriggerCall, holder: &Holder, project: &Project) -> NewPipeline
         trigger,
         schedule: None,
         upstream,
+        provenance: Provenance { once },
     }
 }

@@ -10,6 +10,7 @@ mod commands;
 mod crashes;
 mod documents;
 mod hooks;
+mod idempotency;
 mod live;
 mod malformed;
 mod own_pipeline;

@@ -19,6 +19,7 @@ pub mod explanations;
 mod filter;
 pub mod hook_deliveries;
 pub mod hooks;
+pub mod idempotency_keys;
 pub mod job_token_scope;
 pub mod job_variables;
 pub mod jobs;
@@ -54,6 +55,7 @@ pub fn statements() -> Vec<&'static Sql> {
         bridges::STATEMENTS,
         definitions::STATEMENTS,
         explanations::STATEMENTS,
+        idempotency_keys::STATEMENTS,
         job_token_scope::STATEMENTS,
         hook_deliveries::STATEMENTS,
         hooks::STATEMENTS,

@@ -6,6 +6,7 @@ mod crash;
 mod fixture;
 mod groups;
 mod hooks;
+mod idempotency;
 mod jobs;
 mod main_job;
 mod months;

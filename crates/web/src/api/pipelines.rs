@@ -5,10 +5,12 @@ use app::pipelines::{self, ApiCall, PipelineOrder, actions, explanation};
 use app::{App, Sort};
 use axum::Json;
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
 use model::definition::GivenVariable;
 use model::{PipelineId, VariableKind};
 
+use super::idempotency;
 use super::triggers::DRY_RUN;
 use crate::call::{Call, OrJobToken};
 use crate::page::{self, Page};
@@ -140,7 +142,7 @@ async fn after(app: &App, call: &Call, id: PipelineId) -> app::Result<wire::pipe
     Ok(pipeline)
 }
 
-async fn create(State(app): State<App>, call: Call) -> ApiResult<Response> {
+async fn create(State(app): State<App>, headers: HeaderMap, call: Call) -> ApiResult<Response> {
     let mut reader = call.reader();
     let ref_text = reader.required_text("ref");
     let given = reader.hashes("variables").unwrap_or_default();
@@ -156,6 +158,7 @@ async fn create(State(app): State<App>, call: Call) -> ApiResult<Response> {
         ref_text,
         variables,
         inputs: inputs.unwrap_or_default(),
+        key: idempotency::key(&headers)?,
     };
     let (caller, project) = (call.caller.clone(), call.project()?);
     if call.params.is_true(DRY_RUN) {
@@ -163,7 +166,7 @@ async fn create(State(app): State<App>, call: Call) -> ApiResult<Response> {
         return Ok(Json(present::lint::dry_run(dry_run)).into_response());
     }
     let created = pipelines::create_by_api(&app, caller, project, asked).await?;
-    Ok(Created(present::pipeline::created(&app.settings.external_url, &created)).into_response())
+    Ok(idempotency::created(&app, &created))
 }
 
 fn variable(reader: &mut Reader<'_>) -> GivenVariable {

@@ -1,6 +1,7 @@
 //! Trigger tokens: the trigger call and the tokens' management (rest-api.md 1).
 
 use app::live::Viewer;
+use app::pipelines::idempotency::Key;
 use app::triggers::{self, NewTrigger, TriggerCall};
 use app::{App, Error, ProjectKey, Result};
 use axum::Json;
@@ -10,6 +11,7 @@ use axum::response::{IntoResponse as _, Response};
 use model::{Timestamp, TriggerTokenId};
 use serde_json::{Map, Value as JsonValue};
 
+use super::idempotency;
 use super::live::{self, Then};
 use crate::Params;
 use crate::call::Call;
@@ -46,20 +48,22 @@ async fn run(State(app): State<App>, headers: HeaderMap, params: Params) -> ApiR
     {
         return Err(Error::forbidden().into());
     }
-    let call = call.check()?;
+    let call = call.check(idempotency::key(&headers)?)?;
     if params.is_true(DRY_RUN) {
         let dry_run = triggers::dry_run(&app, call).await?;
         return Ok(Json(present::lint::dry_run(dry_run)).into_response());
     }
     let Some(then) = Then::of(&params) else {
         let created = triggers::run(&app, call).await?;
-        return Ok(Created(present::pipeline::created(&app.settings.external_url, &created)).into_response());
+        return Ok(idempotency::created(&app, &created));
     };
     // Before anything is created: whoever is refused may call again.
     app.live.has_place()?;
     let viewer = Viewer::starter(&app, call.project.clone(), &call.token);
     let created = triggers::run(&app, call).await?;
-    Ok(live::after_creation(&app, viewer, created, then).await)
+    let replayed = created.replayed;
+    let answer = live::after_creation(&app, viewer, created, then).await;
+    Ok(if replayed { idempotency::mark(answer) } else { answer })
 }
 
 /// A trigger call whose parameters are there and of the right kinds; variables are not looked at yet.
@@ -87,7 +91,7 @@ fn parse(params: &Params) -> Result<Unchecked<'_>> {
 
 impl Unchecked<'_> {
     /// Row 3 of rest-api.md 1.3.
-    fn check(self) -> Result<TriggerCall> {
+    fn check(self, key: Option<Key>) -> Result<TriggerCall> {
         let variables = match self.variables {
             None => Vec::new(),
             Some(hash) => hash
@@ -111,6 +115,7 @@ impl Unchecked<'_> {
             ref_text: self.ref_text,
             variables,
             inputs: inputs.unwrap_or_default(),
+            key,
         })
     }
 }
@@ -259,12 +264,12 @@ mod tests {
         };
         let given = call(text("1"));
         assert_eq!(
-            parse(&given).unwrap().check().unwrap().variables,
+            parse(&given).unwrap().check(None).unwrap().variables,
             [("A".to_owned(), "1".to_owned())]
         );
         for value in [Value::Null, Value::Bool(true), Value::Array(vec![text("1")]), hash(&[])] {
             let given = call(value.clone());
-            let error = parse(&given).unwrap().check().unwrap_err();
+            let error = parse(&given).unwrap().check(None).unwrap_err();
             assert_eq!(
                 error.to_string(),
                 "variables needs to be a map of key-valued strings",
