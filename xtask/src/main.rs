@@ -24,6 +24,8 @@ mod conformance_server;
 #[cfg(feature = "conformance")]
 mod conformance_snapshots;
 mod fuzz;
+#[cfg(feature = "soak")]
+mod gitlab_runner;
 #[cfg(feature = "conformance")]
 mod job_list;
 mod process;
@@ -90,6 +92,11 @@ const CHORES: &[Chore] = &[
         "kill server and runner while jobs run, then look for what is lost: `soak [--rounds N] [--seed N] [--postgres]`",
         run_soak,
     ),
+    (
+        "gitlab-runner",
+        "holds a real GitLab Runner to what the embedded one is held to: `gitlab-runner PROGRAM [--slow]`",
+        run_gitlab_runner,
+    ),
 ];
 
 fn main() -> ExitCode {
@@ -132,9 +139,24 @@ fn run_soak(arguments: &[String]) -> Result<()> {
     soak::run(arguments)
 }
 
-/// Starts this program again with the test kit compiled in.
+#[cfg(feature = "soak")]
+fn run_gitlab_runner(arguments: &[String]) -> Result<()> {
+    gitlab_runner::run(arguments)
+}
+
 #[cfg(not(feature = "soak"))]
 fn run_soak(arguments: &[String]) -> Result<()> {
+    with_the_test_kit("soak", arguments)
+}
+
+#[cfg(not(feature = "soak"))]
+fn run_gitlab_runner(arguments: &[String]) -> Result<()> {
+    with_the_test_kit("gitlab-runner", arguments)
+}
+
+/// Starts this program again with the test kit compiled in.
+#[cfg(not(feature = "soak"))]
+fn with_the_test_kit(chore: &str, arguments: &[String]) -> Result<()> {
     process::cargo([
         "run",
         "--quiet",
@@ -143,7 +165,7 @@ fn run_soak(arguments: &[String]) -> Result<()> {
         "--features",
         "soak",
         "--",
-        "soak",
+        chore,
     ])
     .args(arguments)
     .run()

@@ -30,6 +30,7 @@ pub(crate) static MIGRATIONS: &[Migration] = &[
     migration!(7, "0007"),
     migration!(8, "0008"),
     migration!(9, "0009"),
+    migration!(10, "0010"),
 ];
 
 /// The table of applied migrations; the same text serves both databases.

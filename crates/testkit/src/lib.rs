@@ -6,8 +6,10 @@
 
 mod api;
 mod browser;
+mod combined;
 mod database;
 mod encoding;
+mod gitlab_runner;
 mod http;
 mod processing;
 mod repository;
@@ -20,8 +22,10 @@ mod wait;
 
 pub use api::{Api, Project};
 pub use browser::{Browser, BrowserOptions, ENTER, TAB};
+pub use combined::{COMBINED_STATUSES, combined};
 pub use database::{Database, TestDatabase};
 pub use encoding::{Form, base64, encode_segment, gzip};
+pub use gitlab_runner::GitlabRunner;
 pub use http::{Client, Request, Response};
 pub use processing::follow_case;
 pub use repository::{Repository, git_environment};

@@ -108,6 +108,15 @@ impl ScriptedRunner {
         }
     }
 
+    /// Returns the same process, asking another server on the same data.
+    #[must_use]
+    pub fn at(&self, server: &Client) -> ScriptedRunner {
+        ScriptedRunner {
+            client: server.without_headers().with_header("User-Agent", USER_AGENT),
+            ..self.clone()
+        }
+    }
+
     /// Returns its token.
     #[must_use]
     pub fn token(&self) -> &str {

@@ -106,6 +106,12 @@ impl TestServer {
         server
     }
 
+    /// Returns which database it has.
+    #[must_use]
+    pub const fn database(&self) -> Database {
+        self.options.database
+    }
+
     /// Returns a client of the whole server, without credentials.
     #[must_use]
     pub fn http(&self) -> Client {

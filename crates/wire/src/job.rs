@@ -115,4 +115,7 @@ pub struct Bridge {
     pub basic: JobBasic,
     /// The pipeline it started.
     pub downstream_pipeline: Option<PipelineBasic>,
+    /// Why it started nothing, in words; an addition of ours, absent when there is nothing to say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub downstream_errors: Vec<String>,
 }

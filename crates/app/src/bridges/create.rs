@@ -107,5 +107,6 @@ fn started(
         let failed = Outcome::failed(FailureReason::DownstreamPipelineCreationFailed);
         return finish(tx, locked, index, failed, now).map(drop);
     }
-    follow::apply(tx, locked, index, downstream.status, now)
+    let strategy = follow::strategy(tx, locked, index)?;
+    follow::apply(tx, locked, index, (strategy, downstream.status), now)
 }

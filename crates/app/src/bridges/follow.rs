@@ -30,38 +30,68 @@ pub async fn after(app: &App, downstream: &Pipeline, taken_up: bool) -> Result<O
     take_over(app, upstream, job, taken_up).await
 }
 
-/// Lets a bridge look at its downstream pipeline, and looks after what that sets off.
+/// Lets the bridges that mirror a pipeline which changed look at it.
 ///
 /// # Errors
 ///
 /// Only what is wrong with the server.
-pub async fn look(app: &App, upstream: PipelineId, bridge: JobId) -> Result<()> {
-    if let Some(settled) = take_over(app, upstream, bridge, false).await? {
+pub async fn mirrors(app: &App, mirrored: PipelineId, taken_up: bool) -> Result<Vec<Settled>> {
+    let bridges = app.store.read(move |tx| ops::bridges::mirrors_of(tx, mirrored)).await?;
+    let mut settled = Vec::new();
+    for (bridge, pipeline) in bridges {
+        settled.extend(take_over(app, pipeline, bridge, taken_up).await?);
+    }
+    Ok(settled)
+}
+
+/// Lets a bridge look at the pipeline that it follows, and looks after what that sets off.
+///
+/// # Errors
+///
+/// Only what is wrong with the server.
+pub async fn look(app: &App, pipeline: PipelineId, bridge: JobId, taken_up: bool) -> Result<()> {
+    if let Some(settled) = take_over(app, pipeline, bridge, taken_up).await? {
         settle::follow_up(app, settled).await?;
     }
     Ok(())
 }
 
-async fn take_over(app: &App, upstream: PipelineId, bridge: JobId, taken_up: bool) -> Result<Option<Settled>> {
+async fn take_over(app: &App, pipeline: PipelineId, bridge: JobId, taken_up: bool) -> Result<Option<Settled>> {
     let now = app.clock.now();
-    let done = settle::once(app, upstream, move |tx, locked| {
+    let done = settle::once(app, pipeline, move |tx, locked| {
+        if taken_up {
+            ops::bridges::noticed(tx, bridge)?;
+        }
         let Some(index) = locked.find(bridge) else {
             return Ok(());
         };
-        let Some(downstream) = ops::pipelines::downstream_of_jobs(tx, upstream, &[bridge])?.pop() else {
+        let Some((strategy, status)) = followed(tx, locked, index)? else {
             return Ok(());
         };
-        let strategy = strategy(tx, locked, index)?;
-        let goes_on = taken_up && strategy != Strategy::None && !downstream.status.is_completed();
+        let goes_on = taken_up && strategy != Strategy::None && status != Status::Canceled;
         if goes_on && locked.jobs[index].status == Status::Canceled {
-            return Ok(locked.take_over(tx, index, Status::Running, now)?);
+            locked.take_over(tx, index, Status::Running, now)?;
         }
-        apply(tx, locked, index, downstream.status, now)
+        apply(tx, locked, index, (strategy, status), now)
     });
     Ok(done.await?.map(|((), settled)| settled))
 }
 
-/// Gives a bridge the status that its downstream pipeline's leads to.
+/// How a bridge follows, and the status of what it follows; `None` when there is nothing yet.
+fn followed(tx: &mut dyn Tx, locked: &LockedPipeline, index: usize) -> Result<Option<(Strategy, Status)>> {
+    let bridge = locked.jobs[index].id;
+    if let Some(downstream) = ops::pipelines::downstream_of_jobs(tx, locked.pipeline.id, &[bridge])?.pop() {
+        return Ok(Some((strategy(tx, locked, index)?, downstream.status)));
+    }
+    let Some(mirrored) = ops::bridges::mirrored(tx, bridge)? else {
+        return Ok(None);
+    };
+    // What was deleted will never end by itself.
+    let status = ops::pipelines::by_id(tx, mirrored)?.map_or(Status::Failed, |mirrored| mirrored.status);
+    Ok(Some((Strategy::Mirror, status)))
+}
+
+/// Gives a bridge the status to which that of the pipeline it follows leads.
 ///
 /// # Errors
 ///
@@ -70,11 +100,10 @@ pub(super) fn apply(
     tx: &mut dyn Tx,
     locked: &mut LockedPipeline,
     index: usize,
-    downstream: Status,
+    (strategy, followed): (Strategy, Status),
     now: Timestamp,
 ) -> Result<()> {
-    let strategy = strategy(tx, locked, index)?;
-    match follow(strategy, locked.jobs[index].status, downstream) {
+    match follow(strategy, locked.jobs[index].status, followed) {
         Follow::Stay => Ok(()),
         Follow::Event(JobEvent::Drop) => fail(tx, locked, index, now),
         Follow::Event(event) => locked.happen(index, event, now).map(drop).map_err(Error::internal),
@@ -95,7 +124,8 @@ fn fail(tx: &mut dyn Tx, locked: &mut LockedPipeline, index: usize, now: Timesta
     Ok(())
 }
 
-fn strategy(tx: &mut dyn Tx, locked: &LockedPipeline, index: usize) -> Result<Strategy> {
+/// How a bridge follows the pipeline that it started.
+pub(super) fn strategy(tx: &mut dyn Tx, locked: &LockedPipeline, index: usize) -> Result<Strategy> {
     let definition = ops::definitions::get(tx, locked.jobs[index].definition_id)?;
     let trigger = definition.as_ref().and_then(|definition| definition.trigger.as_ref());
     Ok(Strategy::from_word(

@@ -8,9 +8,11 @@
 //!
 //! - [`start()`]: one bridge from pending to its pipeline, or to the reason why there is none.
 //! - [`follow`]: a bridge takes over the status of its pipeline (`strategy`).
+//! - `mirror`: a bridge without `trigger` follows a pipeline that it did not start (`needs:pipeline`).
 
 mod create;
 pub mod follow;
+mod mirror;
 mod origin;
 mod queue;
 mod start;

@@ -6,6 +6,7 @@ use model::{AccessLevel, Job, JobId, Pipeline, Status, User};
 use schedule::bridge::MAX_FAMILY;
 use store::{Tx, ops};
 
+use crate::bridges::mirror::Order;
 use crate::error::{Error, Result};
 use crate::pipelines::create;
 use crate::runners::payload::{Gathered, gather};
@@ -28,12 +29,23 @@ pub(super) struct Origin {
     pub(super) predefined: Vec<Variable>,
 }
 
-impl Origin {
-    /// Reads a bridge; `None` when it is not one that is to start a pipeline now.
-    pub(super) async fn read(app: &App, id: JobId) -> Result<Option<Origin>> {
+/// What a pending bridge is there for.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// It starts a pipeline.
+    Starts(Box<Origin>),
+    /// It follows a pipeline of another project.
+    Mirrors(Box<Order>),
+}
+
+impl Found {
+    /// Reads a bridge; `None` when it is not one that is to start now.
+    pub(super) async fn read(app: &App, id: JobId) -> Result<Option<Found>> {
         let this = app.clone();
         let found = app.store.read(move |tx| read(&this, tx, id)).await?;
-        let Some(mut origin) = found else { return Ok(None) };
+        let Some(Found::Starts(mut origin)) = found else {
+            return Ok(found);
+        };
         let gathered = &origin.gathered;
         let revision = create::revision(app, &gathered.project, &gathered.pipeline.sha).await?;
         let tag_message = create::tag_message(app, &gathered.project, &gathered.pipeline.git_ref)?;
@@ -42,20 +54,25 @@ impl Origin {
             ..gathered.pipeline_facts(app, &revision.commit)
         };
         origin.predefined = variables::of_pipeline(&facts);
-        Ok(Some(origin))
+        Ok(Some(Found::Starts(origin)))
     }
+}
 
+impl Origin {
     pub(super) const fn job(&self) -> &Job {
         &self.gathered.job
     }
 }
 
-fn read(app: &App, tx: &mut dyn Tx, id: JobId) -> Result<Option<Origin>> {
+fn read(app: &App, tx: &mut dyn Tx, id: JobId) -> Result<Option<Found>> {
     let starts = |job: &Job| job.is_bridge && job.status == Status::Pending && !job.retried;
     let Some(job) = ops::jobs::by_id(tx, id)?.filter(starts) else {
         return Ok(None);
     };
     let gathered = gather(app, tx, &job)?;
+    if let Some(order) = Order::of(&gathered) {
+        return Ok(Some(Found::Mirrors(Box::new(order))));
+    }
     let trigger = gathered.definition.trigger.clone();
     let trigger =
         trigger.ok_or_else(|| Error::internal(format!("job_definitions {}: no trigger", job.definition_id)))?;
@@ -65,12 +82,12 @@ fn read(app: &App, tx: &mut dyn Tx, id: JobId) -> Result<Option<Origin>> {
     };
     let ancestors = ops::pipelines::ancestry(tx, gathered.pipeline.clone(), MAX_FAMILY)?;
     let root = ancestors.last().map_or(gathered.pipeline.id, |root| root.id);
-    Ok(Some(Origin {
+    Ok(Some(Found::Starts(Box::new(Origin {
         family: ops::bridges::family_size(tx, root, MAX_FAMILY.try_into().unwrap_or(i64::MAX))?,
         gathered,
         trigger,
         user,
         ancestors,
         predefined: Vec::new(),
-    }))
+    }))))
 }

@@ -5,20 +5,26 @@ use store::ops;
 use tracing::info;
 
 use crate::App;
-use crate::bridges::origin::Origin;
-use crate::bridges::{create, target};
+use crate::bridges::origin::Found;
+use crate::bridges::{create, mirror, target};
 use crate::error::{Error, Result};
 use crate::jobs::finish::{Outcome, finish};
 use crate::jobs::settle;
 
-/// Starts a bridge's pipeline, if the bridge is still pending.
+/// Starts a bridge's pipeline, or finds the one that it mirrors, if the bridge is still pending.
 ///
 /// # Errors
 ///
 /// Only what is wrong with the server; the bridge is pending then, and the sweep comes back to it.
 pub async fn start(app: &App, bridge: JobId) -> Result<()> {
-    let origin = match Origin::read(app, bridge).await {
-        Ok(Some(origin)) => origin,
+    let origin = match Found::read(app, bridge).await {
+        Ok(Some(Found::Starts(origin))) => origin,
+        Ok(Some(Found::Mirrors(order))) => {
+            return match mirror::start(app, *order).await? {
+                Some(refused) => refuse(app, bridge, refused).await,
+                None => Ok(()),
+            };
+        }
         Ok(None) => return Ok(()),
         Err(error @ Error::Internal(_)) => return Err(error),
         // The commit is gone.

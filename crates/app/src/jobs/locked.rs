@@ -263,6 +263,10 @@ impl LockedPipeline {
         } else {
             Vec::new()
         };
+        if self.taken_up {
+            // Should this server die before the bridge above has looked, another one will know.
+            ops::bridges::take_up(tx, &self.pipeline)?;
+        }
         happened::settled(
             tx,
             &self.pipeline,

@@ -38,6 +38,8 @@ pub struct Shown {
     pub manager: Option<RunnerManager>,
     /// The pipeline it started, with the path of its project, for a bridge.
     pub downstream: Option<(String, Pipeline)>,
+    /// Why it started nothing, for a bridge.
+    pub messages: Vec<String>,
 }
 
 /// Which jobs to list.
@@ -177,6 +179,7 @@ pub(crate) async fn show(app: &App, project: Project, jobs: Vec<Job>) -> Result<
                 .runner_manager_id
                 .and_then(|id| around.managers.iter().find(|one| one.id == id).cloned()),
             downstream: around.downstream.get(&job.id).cloned(),
+            messages: around.messages.get(&job.id).cloned().unwrap_or_default(),
             pipeline: pipeline.clone(),
             job,
         });
@@ -192,6 +195,7 @@ struct Around {
     runners: Vec<Runner>,
     managers: Vec<RunnerManager>,
     downstream: HashMap<JobId, (String, Pipeline)>,
+    messages: HashMap<JobId, Vec<String>>,
 }
 
 impl Around {
@@ -220,8 +224,19 @@ impl Around {
             runners: found,
             managers: ops::runners::managers_by_id(tx, &managers)?,
             downstream,
+            messages: messages(tx, jobs)?.into_iter().collect(),
         })
     }
+}
+
+/// Why failed bridges among these started nothing.
+pub(crate) fn messages(tx: &mut dyn Tx, jobs: &[Job]) -> Result<Vec<(JobId, Vec<String>)>> {
+    let failed = jobs.iter().filter(|job| job.is_bridge && job.status == Status::Failed);
+    let failed: Vec<JobId> = failed.map(|job| job.id).collect();
+    if failed.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(ops::bridges::messages(tx, &failed)?)
 }
 
 fn downstream(tx: &mut dyn Tx, upstream: Vec<PipelineId>) -> Result<HashMap<JobId, (String, Pipeline)>> {

@@ -68,6 +68,7 @@ pub async fn follow_up(app: &App, settled: Settled) -> Result<Settled> {
         }
         if settled.status_changed || settled.taken_up {
             open.extend(bridges::follow::after(app, &settled.pipeline, settled.taken_up).await?);
+            open.extend(bridges::follow::mirrors(app, settled.pipeline.id, settled.taken_up).await?);
         }
         open.extend(settled.children.iter().cloned());
         if settled.pipeline.id == id {

@@ -136,7 +136,10 @@ pub async fn sweep(app: &App) -> Result<()> {
         app.bridges.add(bridge);
     }
     for (bridge, pipeline) in found.behind {
-        bridges::follow::look(app, pipeline, bridge).await?;
+        bridges::follow::look(app, pipeline, bridge, false).await?;
+    }
+    for (bridge, pipeline) in found.taken_up {
+        bridges::follow::look(app, pipeline, bridge, true).await?;
     }
     Ok(())
 }
@@ -147,8 +150,10 @@ struct Suspects {
     waiting: Vec<(model::ProjectId, String)>,
     /// Bridges whose downstream pipelines are still to be made.
     bridges: Vec<model::JobId>,
-    /// Bridges that have not noticed the end of their downstream pipelines.
+    /// Bridges that have not noticed the end of the pipelines they follow.
     behind: Vec<(model::JobId, model::PipelineId)>,
+    /// Bridges that have not noticed that their downstream pipelines went on.
+    taken_up: Vec<(model::JobId, model::PipelineId)>,
 }
 
 fn suspects(tx: &mut dyn store::Tx, now: Timestamp) -> Result<Suspects> {
@@ -168,6 +173,7 @@ fn suspects(tx: &mut dyn store::Tx, now: Timestamp) -> Result<Suspects> {
         waiting: ops::queue::waiting_for_resource(tx, BATCH)?,
         bridges: ops::bridges::pending(tx, BATCH)?,
         behind: ops::bridges::behind(tx, BATCH)?,
+        taken_up: ops::bridges::taken_up(tx, BATCH)?,
     })
 }
 

@@ -12,6 +12,7 @@ use crate::App;
 use crate::access::{Ability, ProjectAccess};
 use crate::caller::Caller;
 use crate::error::{Error, Result};
+use crate::jobs;
 use crate::lookup::{self, ProjectKey};
 use crate::pipelines::{given, listing};
 
@@ -42,7 +43,7 @@ pub struct Overview {
     pub title: Option<String>,
     /// What was given.
     pub given: Given,
-    /// The ends of the logs of failed jobs.
+    /// The ends of the logs of failed jobs; of bridges, why they started nothing.
     pub tails: Vec<(JobId, Vec<u8>)>,
 }
 
@@ -78,6 +79,8 @@ pub async fn overview(app: &App, caller: Caller, key: ProjectKey, id: PipelineId
         .read(move |tx| {
             let access = lookup::project_for(&this, tx, &caller, &key, Ability::ReadPipelines)?;
             let pipeline = ops::pipelines::get(tx, access.project.id, id)?.ok_or(Error::RecordNotFound)?;
+            let jobs = ops::jobs::current(tx, pipeline.id)?;
+            let messages = jobs::read::messages(tx, &jobs)?;
             Ok::<_, Error>(Overview {
                 user: match pipeline.user_id {
                     Some(id) => ops::users::get(tx, id)?,
@@ -87,7 +90,7 @@ pub async fn overview(app: &App, caller: Caller, key: ProjectKey, id: PipelineId
                     Some(id) => ops::trigger_tokens::by_id(tx, id)?,
                     None => None,
                 },
-                jobs: ops::jobs::current(tx, pipeline.id)?,
+                jobs,
                 upstream: match pipeline.upstream_pipeline_id {
                     Some(id) => match ops::pipelines::by_id(tx, id)? {
                         Some(upstream) => Some(linked(&this, tx, &caller, upstream)?),
@@ -104,7 +107,10 @@ pub async fn overview(app: &App, caller: Caller, key: ProjectKey, id: PipelineId
                 },
                 given: read_given(&this, tx, &caller, &access, &pipeline)?,
                 title: None,
-                tails: Vec::new(),
+                tails: messages
+                    .into_iter()
+                    .map(|(bridge, messages)| (bridge, messages.join("\n").into_bytes()))
+                    .collect(),
                 access,
                 pipeline,
             })
@@ -113,7 +119,7 @@ pub async fn overview(app: &App, caller: Caller, key: ProjectKey, id: PipelineId
     let sha = HashSet::from([overview.pipeline.sha.clone()]);
     let mut titles = listing::titles(app, &overview.access.project, sha).await?;
     overview.title = titles.remove(&overview.pipeline.sha);
-    overview.tails = tails(app, &overview.jobs).await?;
+    overview.tails.extend(tails(app, &overview.jobs).await?);
     Ok(overview)
 }
 

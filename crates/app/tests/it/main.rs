@@ -1,5 +1,6 @@
 //! The use cases over a real SQLite database and real repositories, with a clock of the test's own.
 
+mod bridge_mirror;
 mod bridge_status;
 mod bridges;
 mod hooks;

@@ -73,6 +73,8 @@ pub struct JobPage {
     pub queued: Option<f64>,
     /// Why it failed.
     pub failure: Option<String>,
+    /// Why it started nothing, for a bridge.
+    pub messages: Vec<String>,
     /// The commit's first digits and first line.
     pub title: Option<String>,
     /// The pipeline.

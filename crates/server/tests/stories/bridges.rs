@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use testkit::{Form, Project, TestServer, eventually};
 
-use crate::story;
+use crate::{another_server, story};
 
 /// A job makes the child's configuration; the child's job shows what reached it.
 const GENERATED: &[(&str, &str)] = &[(
@@ -175,6 +175,92 @@ fn each_bridge_has_one_pipeline_after_a_kill(server: &mut TestServer) {
     };
     assert_eq!(count(&upstream, "parent_pipeline"), pipelines.len());
     assert_eq!(count(&downstream, "pipeline"), pipelines.len());
+}
+
+story!(a_bridge_that_starts_nothing_says_why, runners: 0);
+
+fn a_bridge_that_starts_nothing_says_why(server: &mut TestServer) {
+    let config = "lost: {trigger: group/unknown}\nempty: {trigger: {include: missing.yml}}\n";
+    let project = server.api().empty_project(&[(".gitlab-ci.yml", config)]);
+    push_quietly(&project);
+    let public = project.request("PUT", "").json(&json!({ "visibility": "public" }));
+    drop(public.send().expect(200));
+    let pipeline = create(&project);
+    assert_eq!(project.finished(&pipeline)["status"], "failed");
+    let bridges = project.get(&format!("/pipelines/{}/bridges", pipeline["id"]));
+    let named = |name: &str| {
+        bridges
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|bridge| bridge["name"] == name)
+            .unwrap()
+    };
+    let (lost, empty) = (named("lost"), named("empty"));
+    let reason = |bridge: &Value| (bridge["status"].clone(), bridge["failure_reason"].clone());
+    assert_eq!(
+        reason(lost),
+        (json!("failed"), json!("downstream_bridge_project_not_found"))
+    );
+    assert!(
+        lost.get("downstream_errors").is_none(),
+        "the reason says it all: {lost}"
+    );
+    assert_eq!(
+        reason(empty),
+        (json!("failed"), json!("downstream_pipeline_creation_failed"))
+    );
+    let why = "Local file `missing.yml` does not exist!";
+    assert_eq!(empty["downstream_errors"], json!([why]));
+
+    for page in [format!("jobs/{}", empty["id"]), format!("pipelines/{}", pipeline["id"])] {
+        let page = server.http().get(&format!("/{}/-/{page}", project.path)).send();
+        assert!(
+            page.expect(200)
+                .text()
+                .contains("Local file `missing.yml` does not exist!")
+        );
+    }
+}
+
+story!(several_servers_at_the_same_bridges_make_one_pipeline_each, runners: 0);
+
+/// Pipelines with a bridge each that are there when further servers come.
+const WAITING: usize = 60;
+
+fn several_servers_at_the_same_bridges_make_one_pipeline_each(server: &mut TestServer) {
+    let files = [
+        (
+            ".gitlab-ci.yml",
+            "child: {trigger: {include: child.yml, strategy: depend}}\n",
+        ),
+        ("child.yml", "work: {script: echo work}\n"),
+    ];
+    let project = server.api().empty_project(&files);
+    push_quietly(&project);
+    let token = project.trigger_token();
+    let pipelines: Vec<Value> = std::thread::scope(|threads| {
+        let calls = || {
+            (0..WAITING / 4)
+                .map(|_| project.triggered(&token, Form::default()))
+                .collect::<Vec<_>>()
+        };
+        let callers: Vec<_> = (0..4).map(|_| threads.spawn(calls)).collect();
+        // Each looks at all pending bridges as soon as it runs.
+        let _others: Vec<_> = (0..2).filter_map(|_| another_server(server)).collect();
+        let answers = callers.into_iter().flat_map(|caller| caller.join().unwrap()).collect();
+        eventually("every bridge to have started", || {
+            let list = project.get("/pipelines?per_page=100&source=parent_pipeline");
+            (list.as_array()?.len() >= WAITING).then_some(())
+        });
+        answers
+    });
+    for pipeline in &pipelines {
+        let bridges = project.get(&format!("/pipelines/{}/bridges", pipeline["id"]));
+        assert!(bridges[0]["downstream_pipeline"].is_object(), "{bridges}");
+    }
+    let children = project.get("/pipelines?per_page=100&source=parent_pipeline");
+    assert_eq!(children.as_array().unwrap().len(), WAITING);
 }
 
 /// Pushes without a pipeline for the push.

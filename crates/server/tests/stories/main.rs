@@ -6,6 +6,7 @@
 mod bridges;
 mod choices;
 mod clients;
+mod combined;
 mod commands;
 mod crashes;
 mod documents;
@@ -19,11 +20,12 @@ mod pushes;
 mod real_runner;
 mod refusals;
 mod remote_includes;
+mod resource_groups;
 mod runners;
 mod soak;
 mod triggers;
 
-use testkit::{Database, ServerOptions, TestServer};
+use testkit::{AnotherServer, Database, ServerOptions, TestServer};
 
 /// Starts a server whose embedded runner runs `runner_concurrency` jobs at a time.
 fn server(database: Database, runner_concurrency: usize) -> TestServer {
@@ -32,6 +34,11 @@ fn server(database: Database, runner_concurrency: usize) -> TestServer {
         database,
         runner_concurrency,
     })
+}
+
+/// Starts one more server on the same data; `None` on SQLite, which is for one server.
+fn another_server(server: &TestServer) -> Option<AnotherServer> {
+    (server.database() == Database::Postgres).then(|| server.another())
 }
 
 /// Makes two tests of a story, one for each database. Each gets a server of its own.

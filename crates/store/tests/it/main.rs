@@ -1,6 +1,7 @@
 //! The conformance suite of the store: the same cases on both databases.
 
 mod accounts;
+mod bridges;
 mod commits;
 mod crash;
 mod fixture;

@@ -104,6 +104,7 @@ fn job_page(
         commit,
         runner,
         downstream,
+        messages,
         ..
     } = shown;
     // There is something to be erased only then.
@@ -121,6 +122,7 @@ fn job_page(
         seconds: job.duration_seconds(now),
         queued: job.queued_seconds(now),
         failure: job.failure_reason.map(|reason| t.failure(reason)),
+        messages,
         title: commit.map(|commit| commit.title()),
         username: user.map(|user| user.username),
         runner: runner.map(|runner| match runner.description {

@@ -109,7 +109,10 @@ pub fn shown_bridge(url: &ExternalUrl, shown: &Shown, now: Timestamp) -> Bridge 
         .downstream
         .as_ref()
         .map(|(path, pipeline)| (path.as_str(), pipeline));
-    bridge(url, &shown.job, &around(shown, commit.as_ref(), now), downstream)
+    Bridge {
+        downstream_errors: shown.messages.clone(),
+        ..bridge(url, &shown.job, &around(shown, commit.as_ref(), now), downstream)
+    }
 }
 
 fn commit_of(url: &ExternalUrl, shown: &Shown) -> Option<Commit> {
@@ -158,6 +161,7 @@ pub fn bridge(url: &ExternalUrl, job: &Job, around: &Around<'_>, downstream: Opt
     Bridge {
         basic: basic(url, job, around),
         downstream_pipeline: downstream.map(|(path, started)| pipeline::basic(url, path, started)),
+        downstream_errors: Vec::new(),
     }
 }
 
