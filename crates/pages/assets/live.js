@@ -2,9 +2,10 @@
 "use strict";
 
 // The server writes times in the reader's zone once it knows it.
+const root = document.documentElement.dataset.root.slice(0, -1) || "/";
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 if (zone && !document.cookie.includes("tripline_zone=")) {
-  document.cookie = `tripline_zone=${encodeURIComponent(zone)};path=/;max-age=31536000;samesite=lax`;
+  document.cookie = `tripline_zone=${encodeURIComponent(zone)};path=${root};max-age=31536000;samesite=lax`;
 }
 
 // Buttons that copy are shown where copying works.

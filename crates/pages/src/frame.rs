@@ -63,6 +63,8 @@ pub enum Tab {
     Pipelines,
     /// Jobs.
     Jobs,
+    /// Pipelines at certain times.
+    Schedules,
     /// The editor of the configuration.
     Lint,
     /// Members.

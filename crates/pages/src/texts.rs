@@ -30,9 +30,12 @@ macro_rules! texts {
     };
 }
 
+mod artifacts;
 mod common;
+mod hooks;
 mod pipelines;
 mod projects;
+mod schedules;
 mod settings;
 
 impl Language {

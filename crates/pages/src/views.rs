@@ -1,20 +1,28 @@
 //! The pages: one struct each, filled in by `web`, with the template that shows it.
 
 mod account;
+mod artifacts;
+mod hooks;
 mod job;
 mod pipeline;
 mod pipelines;
 mod projects;
 mod run;
+mod schedules;
 mod settings;
 
 pub use account::*;
+pub use artifacts::*;
+pub use hooks::*;
 pub use job::*;
 pub use pipeline::*;
 pub use pipelines::*;
 pub use projects::*;
 pub use run::*;
+pub use schedules::*;
 pub use settings::*;
+
+use std::collections::BTreeMap;
 
 use model::TriggerToken;
 
@@ -65,4 +73,21 @@ impl Choice {
 /// First eight digits of a commit id.
 fn short_sha(sha: &model::Sha) -> &str {
     sha.as_str().get(..8).unwrap_or_default()
+}
+
+/// What is wrong with which field of a form.
+#[derive(Clone, Debug, Default)]
+pub struct Problems(BTreeMap<String, String>);
+
+impl Problems {
+    /// Notes what is wrong with a field.
+    pub fn add(&mut self, field: impl Into<String>, text: impl Into<String>) {
+        self.0.insert(field.into(), text.into());
+    }
+
+    /// Returns what is wrong with a field.
+    #[must_use]
+    pub fn of(&self, field: &str) -> Option<&String> {
+        self.0.get(field)
+    }
 }

@@ -2,9 +2,11 @@
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
-/// The session. With https it has a name that binds it to exactly this server.
+/// The session. With https it has a name that binds it to exactly this server, or to https where the server has only a
+/// part of its host.
 const SESSION: &str = "tripline_session";
 const SESSION_HTTPS: &str = "__Host-tripline_session";
+const SESSION_BELOW: &str = "__Secure-tripline_session";
 
 /// What a browser without session is known by, for its forms.
 pub(crate) const STRANGER: &str = "tripline_browser";
@@ -21,13 +23,18 @@ pub(crate) const NOTICE: &str = "tripline_notice";
 const MAX_VALUE: usize = 256;
 
 /// Returns the name of the session's cookie.
-pub(crate) const fn session_name(is_https: bool) -> &'static str {
-    if is_https { SESSION_HTTPS } else { SESSION }
+pub(crate) const fn session_name(is_https: bool, root: &str) -> &'static str {
+    match (is_https, root.is_empty()) {
+        (true, true) => SESSION_HTTPS,
+        (true, false) => SESSION_BELOW,
+        (false, _) => SESSION,
+    }
 }
 
 /// Returns what the cookie of the session holds.
 pub(crate) fn session(headers: &HeaderMap) -> Option<String> {
-    get(headers, SESSION_HTTPS).or_else(|| get(headers, SESSION))
+    let names = [SESSION_HTTPS, SESSION_BELOW, SESSION];
+    names.into_iter().find_map(|name| get(headers, name))
 }
 
 /// Returns what a cookie holds, unless it is empty.
@@ -40,10 +47,12 @@ pub(crate) fn get(headers: &HeaderMap, name: &str) -> Option<String> {
     (!value.is_empty() && value.len() <= MAX_VALUE).then(|| value.replace("%2F", "/"))
 }
 
-/// Returns the header that sets a cookie for `age` seconds (0 removes it) and hides it from scripts.
-pub(crate) fn set(is_https: bool, name: &str, value: &str, age: u64) -> HeaderValue {
+/// Returns the header that sets a cookie for `age` seconds (0 removes it) and hides it from scripts. It goes to
+/// addresses below `root` only, which is empty where the server has its host for itself.
+pub(crate) fn set(is_https: bool, root: &str, name: &str, value: &str, age: u64) -> HeaderValue {
     let secure = if is_https { "; Secure" } else { "" };
-    let text = format!("{name}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax{secure}");
+    let path = if root.is_empty() { "/" } else { root };
+    let text = format!("{name}={value}; Path={path}; Max-Age={age}; HttpOnly; SameSite=Lax{secure}");
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
 }
 
@@ -67,9 +76,16 @@ mod tests {
     #[test]
     fn cookies_are_hidden_from_scripts_and_other_sites() {
         assert_eq!(
-            set(true, session_name(true), "x", 60),
+            set(true, "", session_name(true, ""), "x", 60),
             "__Host-tripline_session=x; Path=/; Max-Age=60; HttpOnly; SameSite=Lax; Secure"
         );
-        assert_eq!(set(false, "a", "", 0), "a=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
+        assert_eq!(
+            set(false, "", "a", "", 0),
+            "a=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"
+        );
+        assert_eq!(
+            set(true, "/ci", session_name(true, "/ci"), "x", 60),
+            "__Secure-tripline_session=x; Path=/ci; Max-Age=60; HttpOnly; SameSite=Lax; Secure"
+        );
     }
 }

@@ -7,7 +7,9 @@
 mod account;
 mod address;
 mod admin;
+mod artifacts;
 mod failed;
+mod hooks;
 mod job;
 mod lint;
 mod members;
@@ -18,7 +20,9 @@ mod projects;
 mod protected;
 mod run;
 mod runners;
+mod schedules;
 mod settings;
+mod token_access;
 mod variables;
 mod visit;
 mod why;
@@ -32,8 +36,8 @@ use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use tower::ServiceExt as _;
-use tower_http::compression::CompressionLayer;
 
+use crate::compression;
 use crate::routing::{Endpoint, MethodRouter, Router, get, post};
 use visit::Visit;
 
@@ -47,7 +51,7 @@ pub(crate) fn service(app: App) -> axum::Router {
         .into_axum()
         .method_not_allowed_fallback(read_any(async |_| Err(app::Error::NotFoundPlain)))
         .fallback_service(missing().with_state(app.clone()))
-        .layer(CompressionLayer::new())
+        .layer(compression::of_pages())
         .with_state(app);
     axum::Router::new().fallback(move |request| answer(routes.clone(), request))
 }
@@ -68,7 +72,11 @@ pub(crate) fn routes() -> Router {
         .merge(lint::routes())
         .merge(members::routes())
         .merge(protected::routes())
+        .merge(schedules::routes())
         .merge(settings::routes())
+        .merge(hooks::routes())
+        .merge(token_access::routes())
+        .merge(artifacts::routes())
         .merge(variables::routes())
 }
 

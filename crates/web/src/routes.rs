@@ -1,15 +1,17 @@
 //! What holds for all routes: answers to addresses that do not exist, and the envelope.
 
+use std::sync::Arc;
+
 use app::App;
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{OriginalUri, Request};
 use axum::http::{StatusCode, Uri};
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use tower::ServiceExt as _;
 
 use crate::routing::Endpoint;
-use crate::{api, envelope, git, health, pages, respond, routing};
+use crate::{api, compression, envelope, git, health, pages, respond, routing};
 
 /// Returns everything this crate serves.
 pub fn router(app: App) -> Router {
@@ -18,15 +20,43 @@ pub fn router(app: App) -> Router {
     let pages = pages::service(app.clone());
     let other = move |request: Request| other(pages.clone(), request);
     let routes = routes.method_not_allowed_fallback(other.clone()).fallback(other);
+    let root = app.settings.external_url.path().to_owned();
     // A layer sees only the answers that are there already: git comes after those for unknown addresses.
-    wrap(git::add(routes, app.clone())).with_state(app)
+    let routes = wrap(git::add(routes, app.clone())).with_state(app);
+    if root.is_empty() { routes } else { below(root, routes) }
+}
+
+/// Serves below a path: what comes in loses it. Addresses without it are answered as well, for the embedded runner
+/// and for proxies that take it away.
+fn below(root: String, routes: Router) -> Router {
+    let root: Arc<str> = root.into();
+    Router::new().fallback(move |mut request: Request| {
+        let (root, routes) = (Arc::clone(&root), routes.clone());
+        async move {
+            if let Some(uri) = without(&root, request.uri()) {
+                request.extensions_mut().insert(OriginalUri(uri.clone()));
+                *request.uri_mut() = uri;
+            }
+            let Ok(response) = routes.oneshot(request).await;
+            response
+        }
+    })
+}
+
+fn without(root: &str, uri: &Uri) -> Option<Uri> {
+    let rest = uri.path_and_query()?.as_str().strip_prefix(root)?;
+    match rest.as_bytes().first() {
+        Some(b'/') => rest.parse().ok(),
+        None | Some(b'?') => format!("/{rest}").parse().ok(),
+        Some(_) => None,
+    }
 }
 
 /// Everything whose address a route can say as it is.
 fn direct() -> routing::Router {
     routing::Router::new()
         .merge(health::routes())
-        .nest("/api/v4", api::routes())
+        .nest("/api/v4", api::routes().layer(compression::of_lists()))
 }
 
 /// Returns everything this crate serves, sorted: the table of permissions has a row for each.
@@ -134,6 +164,21 @@ mod tests {
         ] {
             let (got, _, text) = call(method, uri).await;
             assert_eq!((got, text.as_str()), (status, body), "{method} {uri}");
+        }
+    }
+
+    #[test]
+    fn a_server_below_a_path_takes_it_away() {
+        for (uri, expected) in [
+            ("/ci", Some("/")),
+            ("/ci/", Some("/")),
+            ("/ci/a/b?x=/ci/", Some("/a/b?x=/ci/")),
+            ("/ci?x", Some("/?x")),
+            ("/cia/b", None),
+            ("/a/ci/b", None),
+        ] {
+            let found = without("/ci", &uri.parse().unwrap()).map(|uri| uri.to_string());
+            assert_eq!(found.as_deref(), expected, "{uri}");
         }
     }
 

@@ -59,6 +59,17 @@ pub async fn list(
     Ok(found.await?)
 }
 
+/// Returns one delivery.
+///
+/// # Errors
+///
+/// As [`list`]; `404 Not found` for an unknown delivery.
+pub async fn get(app: &App, caller: &Caller, key: ProjectKey, id: HookId, one: HookDeliveryId) -> Result<HookDelivery> {
+    manage::find(app, caller, key, id).await?;
+    let found = app.store.read(move |tx| ops::hook_deliveries::get(tx, id, one)).await?;
+    found.ok_or(Error::RecordNotFound)
+}
+
 /// Says something again, with the same key; returns the HTTP status of the answer.
 ///
 /// # Errors

@@ -48,6 +48,21 @@ pub async fn cancel(app: &App, caller: Caller, key: ProjectKey, id: JobId, force
 ///
 /// As [`cancel`]; 403 `Job is not retryable` when it has not ended or was retried before.
 pub async fn retry(app: &App, caller: Caller, key: ProjectKey, id: JobId) -> Result<Job> {
+    retry_with(app, caller, key, id, None).await
+}
+
+/// Retries a job with other variables of its own than those it was played with; `None` leaves them.
+///
+/// # Errors
+///
+/// As [`retry`].
+pub async fn retry_with(
+    app: &App,
+    caller: Caller,
+    key: ProjectKey,
+    id: JobId,
+    variables: Option<Vec<GivenVariable>>,
+) -> Result<Job> {
     let found = find(app, caller, key, id, Ability::UpdatePipeline).await?;
     let (user, now) = (found.user, app.clock.now());
     let keys = app.clone();
@@ -55,7 +70,10 @@ pub async fn retry(app: &App, caller: Caller, key: ProjectKey, id: JobId) -> Res
         let rerun = retry_job(&locked.states(), index).map_err(not_retryable)?;
         let old = locked.jobs[index].id;
         locked.rerun(tx, &rerun, user, now)?;
-        given::copy(&keys.keys, tx, old, locked.jobs[index].id)?;
+        match &variables {
+            Some(variables) => given::set(&keys.keys, tx, locked.jobs[index].id, variables)?,
+            None => given::copy(&keys.keys, tx, old, locked.jobs[index].id)?,
+        }
         Ok(index)
     })
     .await

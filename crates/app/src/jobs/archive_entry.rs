@@ -3,6 +3,7 @@
 //! The list of its files is read only if it is of a bearable length, paths are looked up and never joined to anything,
 //! and what is unpacked goes to the client as it comes, at most as much as was announced.
 
+use std::collections::BTreeMap;
 use std::io::{Read, Seek, SeekFrom};
 
 use bytes::Bytes;
@@ -66,6 +67,65 @@ pub(super) async fn open(app: &App, id: ArtifactId, path: String) -> Result<Entr
     let size = looked.await.map_err(Error::internal)??;
     drop(work);
     Ok(Entry { name, size, chunks })
+}
+
+/// Lists what lies directly in a folder of an archive, folders first: at most `most`, and whether there are more.
+///
+/// # Errors
+///
+/// 404 when the archive is not there or is none, has too many files, or has no such folder.
+pub(super) async fn list(app: &App, id: ArtifactId, folder: String, most: usize) -> Result<(Vec<Item>, bool)> {
+    let blobs = app.blobs.clone();
+    crate::blocking(move || {
+        let file = blobs.artifacts.open_seekable(id).map_err(Error::internal)?;
+        let archive = file.ok_or(Error::NotFoundPlain)?;
+        in_folder(archive, &folder, most).ok_or(Error::NotFoundPlain)
+    })
+    .await
+}
+
+/// Something in a folder of an archive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// Its name.
+    pub name: String,
+    /// Its bytes as the archive announces them; `None` for a folder.
+    pub size: Option<u64>,
+}
+
+fn in_folder<R: Read + Seek>(mut archive: R, folder: &str, most: usize) -> Option<(Vec<Item>, bool)> {
+    count(&mut archive).filter(|entries| *entries <= MAX_ENTRIES)?;
+    let mut zip = zip::ZipArchive::new(archive).ok()?;
+    let prefix = if folder.is_empty() {
+        String::new()
+    } else {
+        format!("{folder}/")
+    };
+    let mut found: BTreeMap<(bool, String), Option<u64>> = BTreeMap::new();
+    let mut is_there = folder.is_empty();
+    for index in 0..zip.len() {
+        // Only what the list says is read, nothing is unpacked.
+        let Ok(entry) = zip.by_index_raw(index) else { continue };
+        let Ok(path) = entry.name() else { continue };
+        let Some(rest) = path.strip_prefix(&prefix) else {
+            continue;
+        };
+        is_there = true;
+        // Names that no address can have cannot be shown either.
+        if rest.is_empty() || !is_valid(path.strip_suffix('/').unwrap_or(&path)) {
+            continue;
+        }
+        match rest.split_once('/') {
+            Some((name, _)) => found.insert((false, name.to_owned()), None),
+            None => found.insert((true, rest.to_owned()), Some(entry.size())),
+        };
+    }
+    let has_more = found.len() > most;
+    let items = found
+        .into_iter()
+        .take(most)
+        .map(|((_, name), size)| Item { name, size });
+    is_there.then(|| (items.collect(), has_more))
 }
 
 /// Whether a path may be that of a file.
@@ -202,6 +262,32 @@ mod tests {
                 "{path}"
             );
         }
+    }
+
+    #[test]
+    fn a_folder_has_what_lies_directly_in_it() {
+        let zip = archive(&[
+            ("b.txt", b"one"),
+            ("dir/sub/c", b"x"),
+            ("dir/a", b"22"),
+            ("../evil", b"x"),
+            ("/etc/x", b"x"),
+        ]);
+        let names = |folder: &str, most: usize| {
+            let (items, has_more) = in_folder(Cursor::new(zip.clone()), folder, most)?;
+            let names: Vec<String> = items
+                .iter()
+                .map(|item| format!("{} {:?}", item.name, item.size))
+                .collect();
+            Some((names.join(", "), has_more))
+        };
+        let listed = |text: &str, has_more| Some((text.to_owned(), has_more));
+        assert_eq!(names("", 9), listed("dir None, b.txt Some(3)", false));
+        assert_eq!(names("dir", 9), listed("sub None, a Some(2)", false));
+        assert_eq!(names("dir", 1), listed("sub None", true));
+        assert_eq!(names("di", 9), None);
+        assert_eq!(names("..", 9).unwrap().0, "");
+        assert_eq!(in_folder(Cursor::new(b"no zip".to_vec()), "", 9), None);
     }
 
     #[test]

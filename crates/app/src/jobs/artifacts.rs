@@ -7,7 +7,7 @@ use store::ops::pipelines::PipelineFilter;
 use store::{Tx, ops};
 use tracing::info;
 
-pub use crate::jobs::archive_entry::Entry;
+pub use crate::jobs::archive_entry::{Entry, Item};
 
 use crate::App;
 use crate::access::{Ability, ProjectAccess};
@@ -71,6 +71,47 @@ pub async fn archive(app: &App, caller: Caller, key: ProjectKey, which: Which) -
 pub async fn entry(app: &App, caller: Caller, key: ProjectKey, which: Which, path: String) -> Result<Entry> {
     let artifact = find(app, caller, key, which).await?;
     archive_entry::open(app, artifact.id, path).await
+}
+
+/// A folder of an archive.
+#[derive(Debug)]
+pub struct Folder {
+    /// The project and the caller's role in it.
+    pub access: ProjectAccess,
+    /// The job.
+    pub job: Job,
+    /// What lies directly in it, folders first.
+    pub items: Vec<Item>,
+    /// Whether there are more.
+    pub has_more: bool,
+}
+
+/// Most files and folders of a folder that are listed.
+const MOST_ITEMS: usize = 1_000;
+
+/// Lists a folder of a job's archive; the empty path is the archive itself.
+///
+/// # Errors
+///
+/// As [`archive`]; `404 Not Found` for a folder that is not in it.
+pub async fn folder(app: &App, caller: Caller, key: ProjectKey, id: JobId, path: String) -> Result<Folder> {
+    let (this, asker, wanted) = (app.clone(), caller.clone(), key.clone());
+    let (access, job) = app
+        .store
+        .read(move |tx| {
+            let access = read::readable(&this, tx, &asker, &wanted)?;
+            let job = ops::jobs::get(tx, access.project.id, id)?.ok_or(Error::RecordNotFound)?;
+            Ok::<_, Error>((access, job))
+        })
+        .await?;
+    let artifact = find(app, caller, key, Which::Of(id)).await?;
+    let (items, has_more) = archive_entry::list(app, artifact.id, path, MOST_ITEMS).await?;
+    Ok(Folder {
+        access,
+        job,
+        items,
+        has_more,
+    })
 }
 
 async fn find(app: &App, caller: Caller, key: ProjectKey, which: Which) -> Result<Artifact> {

@@ -1,5 +1,6 @@
 //! One job with everything that is shown around it.
 
+use model::definition::GivenVariable;
 use model::{Job, JobId, TriggerToken};
 use store::ops;
 
@@ -22,6 +23,8 @@ pub struct Overview {
     pub token: Option<TriggerToken>,
     /// What its pipeline was given.
     pub given: Given,
+    /// The variables it was played with; none for those who may not read values.
+    pub played: Vec<GivenVariable>,
     /// Other attempts at it, newest first.
     pub attempts: Vec<Job>,
     /// The newest jobs of the same pipeline, by id.
@@ -38,7 +41,7 @@ pub struct Overview {
 /// 404, 401 or 403 as project and role say.
 pub async fn overview(app: &App, caller: Caller, key: ProjectKey, id: JobId) -> Result<Overview> {
     let this = app.clone();
-    let (access, job, token, given, attempts, siblings, may_erase) = app
+    let (access, job, token, given, played, attempts, siblings, may_erase) = app
         .store
         .read(move |tx| {
             let access = lookup::project_for(&this, tx, &caller, &key, Ability::ReadJobs)?;
@@ -49,6 +52,10 @@ pub async fn overview(app: &App, caller: Caller, key: ProjectKey, id: JobId) -> 
                 None => None,
             };
             let given = read_given(&this, tx, &caller, &access, &pipeline)?;
+            let played = match given.may_read {
+                true => crate::jobs::given::get(&this.keys, tx, job.id)?,
+                false => Vec::new(),
+            };
             let attempts = attempts(tx, &job)?;
             let siblings = ops::jobs::current(tx, job.pipeline_id)?;
             let is_own = caller.user().is_some_and(|user| Some(user.id) == job.user_id);
@@ -57,7 +64,7 @@ pub async fn overview(app: &App, caller: Caller, key: ProjectKey, id: JobId) -> 
                 && !job.is_bridge
                 && (access.allows(&caller, Ability::EraseJob)
                     || (is_own && access.allows(&caller, Ability::UpdatePipeline)));
-            Ok::<_, Error>((access, job, token, given, attempts, siblings, may_erase))
+            Ok::<_, Error>((access, job, token, given, played, attempts, siblings, may_erase))
         })
         .await?;
     let shown = read::one(app, access.project.clone(), job).await?;
@@ -66,6 +73,7 @@ pub async fn overview(app: &App, caller: Caller, key: ProjectKey, id: JobId) -> 
         shown,
         token,
         given,
+        played,
         attempts,
         siblings,
         may_erase,

@@ -300,16 +300,16 @@ pub(super) fn require_owner(access: &ProjectAccess, caller: &Caller, schedule: &
     }
 }
 
-fn owns(caller: &Caller, schedule: &Schedule) -> bool {
+pub(super) fn owns(caller: &Caller, schedule: &Schedule) -> bool {
     caller.user().is_some_and(|user| Some(user.id) == schedule.owner_id)
 }
 
-fn sees_variables(access: &ProjectAccess, caller: &Caller, schedule: &Schedule) -> bool {
+pub(super) fn sees_variables(access: &ProjectAccess, caller: &Caller, schedule: &Schedule) -> bool {
     access.allows(caller, Ability::AdminProject)
         || (owns(caller, schedule) && access.allows(caller, Ability::CreatePipeline))
 }
 
-fn may_run(tx: &mut dyn Tx, access: &ProjectAccess, caller: &Caller, ref_name: &str) -> Result<()> {
+pub(super) fn may_run(tx: &mut dyn Tx, access: &ProjectAccess, caller: &Caller, ref_name: &str) -> Result<()> {
     let protected = ops::protected_refs::list(tx, access.project.id)?;
     let (name, is_tag) = short_ref(ref_name);
     if access::may_run_on(&protected, name, is_tag, access.role, caller.is_admin()) {
@@ -424,7 +424,13 @@ fn plain(tx: &mut dyn Tx, project: Project, schedule: Schedule) -> Result<Detail
     })
 }
 
-fn details(app: &App, tx: &mut dyn Tx, access: &ProjectAccess, caller: &Caller, schedule: Schedule) -> Result<Details> {
+pub(super) fn details(
+    app: &App,
+    tx: &mut dyn Tx,
+    access: &ProjectAccess,
+    caller: &Caller,
+    schedule: Schedule,
+) -> Result<Details> {
     let newest = ops::schedules::pipelines(tx, schedule.id, Sort::Desc, Page::of(1, 1))?;
     let variables = match sees_variables(access, caller, &schedule) {
         true => Some(variables::all(&app.keys, tx, schedule.id)?),

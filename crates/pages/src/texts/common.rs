@@ -67,6 +67,7 @@ texts! {
     failed_text = "This is a fault of the server, not yours. Try again; if it stays, give the administrator the time and the address of this page: the server's log says why.", "サーバー側の障害です。もう一度お試しください。解決しない場合は、時刻とこのページのアドレスを管理者に伝えてください。原因はサーバーのログに記録されています。";
     refused_title = "That did not work", "実行できませんでした";
     too_many_title = "Too many requests", "リクエストが多すぎます";
+    look_at_fields = "Something is not right yet: see below.", "入力内容に問題があります。下をご覧ください。";
     project_word = "Project", "プロジェクト";
     overview = "Overview", "概要";
     pipelines = "Pipelines", "パイプライン";

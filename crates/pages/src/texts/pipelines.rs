@@ -80,6 +80,9 @@ texts! {
     job_retried = "The job runs again.", "ジョブを再実行しています。";
     job_played = "The job has been started.", "ジョブを開始しました。";
     job_erased = "Log and artifacts are gone.", "ログと成果物を消去しました。";
+    retry_with = "Retry with variables", "変数を指定して再実行";
+    retry_with_title = "Run again with other variables", "別の変数で再実行";
+    retry_with_hint = "They are added to the pipeline's variables and win over them. What stands here replaces what the job was started with.", "パイプラインの変数に追加され、優先されます。ジョブ開始時に指定された変数は、ここに書いた内容に置き換わります。";
     job_play_with = "Variables for this job (optional)", "このジョブの変数（任意）";
     log_word = "Log", "ログ";
     raw = "Raw", "生ログ";

@@ -53,6 +53,8 @@ pub struct ArtifactView {
     pub expire_at: Option<Timestamp>,
     /// Where to get it.
     pub href: Option<String>,
+    /// Where to look into it.
+    pub browse: Option<String>,
 }
 
 /// A job.
@@ -109,8 +111,12 @@ pub struct JobPage {
     pub may_retry: bool,
     /// Whether it may be started now.
     pub may_play: bool,
+    /// Whether the artifacts may be kept from expiring.
+    pub may_keep: bool,
     /// Whether log and artifacts may be erased.
     pub may_erase: bool,
+    /// Variables to run it again with, as lines, when that is asked for.
+    pub again: Option<String>,
 }
 
 impl JobPage {

@@ -23,6 +23,10 @@ pub struct JobRow {
     pub may_retry: bool,
     /// Whether it may be started now.
     pub may_play: bool,
+    /// Name, size and status of the group of jobs that begins here.
+    pub begins: Option<(String, usize, Status)>,
+    /// Whether it is one of a group.
+    pub in_group: bool,
 }
 
 /// A stage of the table.

@@ -85,6 +85,10 @@ pub enum Part {
     General,
     /// Protected branches and tags.
     Repository,
+    /// Whose job tokens are accepted.
+    TokenAccess,
+    /// Webhooks.
+    Webhooks,
 }
 
 impl Part {
@@ -210,6 +214,37 @@ impl ProtectedPage {
             None => self.f.no_one(),
         }
     }
+}
+
+/// A project or group whose job tokens are accepted.
+#[derive(Debug)]
+pub struct AllowedRow {
+    /// Its id.
+    pub id: i64,
+    /// Its full path.
+    pub path: String,
+    /// Whether it is a group.
+    pub is_group: bool,
+    /// Whether it is the project itself.
+    pub is_own: bool,
+}
+
+/// Whose job tokens a project accepts.
+#[derive(Debug, Template)]
+#[template(path = "token_access.html")]
+pub struct TokenAccessPage {
+    /// Around the page.
+    pub f: Frame,
+    /// Full path of the project.
+    pub path: String,
+    /// Which settings.
+    pub part: Part,
+    /// Whether others must be on the list.
+    pub enabled: bool,
+    /// The list.
+    pub rows: Vec<AllowedRow>,
+    /// The path that was tried.
+    pub tried: String,
 }
 
 /// The server.

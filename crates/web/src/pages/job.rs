@@ -54,7 +54,8 @@ async fn show(visit: Arc<Visit>) -> PageResult {
         .into_iter()
         .map(|found| (found.line, plain(&found.text)))
         .collect();
-    Ok(visit.page(&job_page(&visit, overview, log, search, found)))
+    let page = job_page(&visit, overview, log, search, found);
+    Ok(visit.page_of(page.given.revealed || page.again.is_some(), &page))
 }
 
 fn log_view(visit: &Visit, overview: &Overview, page: log::Page) -> LogView {
@@ -93,6 +94,7 @@ fn job_page(
         shown,
         token,
         given: was_given,
+        played,
         attempts,
         siblings,
         may_erase,
@@ -108,12 +110,16 @@ fn job_page(
         ..
     } = shown;
     // There is something to be erased only then.
+    let may_keep = shown_artifacts
+        .iter()
+        .any(|file| file.browse.is_some() && file.expire_at.is_some());
     let may_erase = may_erase && (log.is_some() || !shown_artifacts.is_empty());
     let path = access.project.full_path.clone();
     let may = access.allows(&visit.caller, Ability::UpdatePipeline);
     let href = format!("/{path}/-/jobs/{}", job.id);
     JobPage {
         f: visit.project_frame(format!("{} (#{})", job.name, job.id), &access, Tab::Jobs),
+        again: (may && may_retry(&job) && visit.text("with") == "variables").then(|| lines(&played)),
         events: (!job.status.is_completed() && !job.is_bridge).then(|| {
             let size = log.as_ref().map_or(0, |log| log.bytes);
             let api = format!("/api/v4/projects/{}/jobs/{}", access.project.id, job.id);
@@ -137,6 +143,7 @@ fn job_page(
         may_cancel: may && job.status.is_cancelable() && job.status != Status::Manual,
         may_retry: may && may_retry(&job),
         may_play: may && job.status.is_blocked(),
+        may_keep: may && may_keep,
         may_erase,
         attempts,
         siblings,
@@ -164,6 +171,8 @@ fn artifact_views(visit: &Visit, overview: &Overview) -> Vec<ArtifactView> {
             size: bytes(u64::try_from(file.size).unwrap_or(0)),
             expire_at: file.expire_at,
             href: (is_there && file.kind == "archive").then(|| href.clone()),
+            browse: (is_there && file.kind == "archive")
+                .then(|| href.replace("/artifacts/download", "/artifacts/browse")),
         }
     };
     overview.shown.artifacts.iter().map(view).collect()
@@ -295,7 +304,9 @@ async fn cancel(visit: Arc<Visit>) -> PageResult {
 
 async fn retry(visit: Arc<Visit>) -> PageResult {
     let id = JobId(visit.id()?);
-    let job = actions::retry(&visit.app, visit.caller.clone(), visit.project(), id).await?;
+    let changed = visit.params.text("variables").map(|text| variables(&visit, text));
+    let (caller, project) = (visit.caller.clone(), visit.project());
+    let job = actions::retry_with(&visit.app, caller, project, id, changed.transpose()?).await?;
     Ok(visit.done(&back(&visit, job.id), Done::JobRetried))
 }
 
@@ -310,6 +321,14 @@ async fn erase(visit: Arc<Visit>) -> PageResult {
     let id = JobId(visit.id()?);
     actions::erase(&visit.app, visit.caller.clone(), visit.project(), id).await?;
     Ok(visit.done(&back(&visit, id), Done::JobErased))
+}
+
+/// Variables as lines that [`variables`] reads. A value of several lines cannot be one of them.
+fn lines(variables: &[GivenVariable]) -> String {
+    let plain = variables.iter().filter(|variable| !variable.value.contains('\n'));
+    plain
+        .map(|variable| format!("{}={}\n", variable.key, variable.value))
+        .collect()
 }
 
 /// Reads variables, one a line.

@@ -1,5 +1,6 @@
 //! One pipeline: its graph, its jobs, what can be done with it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use ::pages::Tab;
@@ -8,6 +9,7 @@ use ::pages::views::{Failure, GivenView, JobRow, LinkView, PipelineHead, Pipelin
 use app::access::Ability;
 use app::pipelines::actions;
 use app::pipelines::overview::{self, Given, Linked, Overview};
+use model::definition::group_name;
 use model::{Job, JobId, PipelineId, Status, StatusSet};
 
 use crate::pages::visit::{Done, Visit};
@@ -50,7 +52,7 @@ async fn show(visit: Arc<Visit>) -> PageResult {
         stages,
         head,
     };
-    Ok(visit.page(&page))
+    Ok(visit.page_of(page.given.revealed, &page))
 }
 
 /// What all pages of one pipeline share.
@@ -106,7 +108,39 @@ fn stages(visit: &Visit, overview: &Overview) -> Vec<StageRows> {
             stage.jobs.push(job_row(visit, overview, job));
         }
     }
+    for stage in &mut stages {
+        group(&mut stage.jobs);
+    }
     stages
+}
+
+/// Brings the jobs of a matrix together, each group under a line of its own.
+fn group(rows: &mut [JobRow]) {
+    let mut first: HashMap<String, usize> = HashMap::new();
+    for (index, row) in rows.iter().enumerate() {
+        first.entry(group_name(&row.job.name).to_owned()).or_insert(index);
+    }
+    rows.sort_by_key(|row| first.get(group_name(&row.job.name)).copied().unwrap_or_default());
+    let sizes = rows
+        .iter()
+        .fold(HashMap::<String, (usize, StatusSet)>::new(), |mut sizes, row| {
+            let (count, set) = sizes.entry(group_name(&row.job.name).to_owned()).or_default();
+            *count += 1;
+            set.add(row.job.composite_input());
+            sizes
+        });
+    let mut before = None;
+    for row in rows {
+        let name = group_name(&row.job.name).to_owned();
+        let Some((count, set)) = sizes.get(&name).filter(|(count, _)| *count > 1) else {
+            continue;
+        };
+        row.in_group = true;
+        if before.as_ref() != Some(&name) {
+            row.begins = Some((name.clone(), *count, set.status().unwrap_or(row.job.status)));
+        }
+        before = Some(name);
+    }
 }
 
 fn job_row(visit: &Visit, overview: &Overview, job: &Job) -> JobRow {
@@ -131,6 +165,8 @@ fn job_row(visit: &Visit, overview: &Overview, job: &Job) -> JobRow {
         may_cancel: may && job.status.is_cancelable() && !matches!(job.status, Status::Manual),
         may_retry: may && may_retry(job),
         may_play: may && job.status.is_blocked(),
+        begins: None,
+        in_group: false,
         job: job.clone(),
     }
 }

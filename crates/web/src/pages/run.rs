@@ -10,7 +10,7 @@ use app::pipelines::{ApiCall, DryRun, create_on_page, dry_run_on_page};
 use app::repository::{branches, tags};
 use app::{Error, Rows, projects};
 use axum::http::StatusCode;
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 use crate::pages::failed::told;
 use crate::pages::job::variables;
@@ -47,7 +47,7 @@ async fn form(visit: &Visit) -> app::Result<RunPage> {
     )
     .await;
     let (inputs, problem) = match schema {
-        Ok(schema) => (fields(visit, &schema), None),
+        Ok(schema) => (fields(visit, &schema, &Map::new()), None),
         Err(Error::Internal(cause)) => return Err(Error::Internal(cause)),
         Err(error) => (Vec::new(), Some(told(&error))),
     };
@@ -65,7 +65,7 @@ async fn form(visit: &Visit) -> app::Result<RunPage> {
     })
 }
 
-async fn refs(visit: &Visit) -> app::Result<Vec<String>> {
+pub(super) async fn refs(visit: &Visit) -> app::Result<Vec<String>> {
     let rows = || Rows {
         limit: MOST_REFS,
         offset: 0,
@@ -83,8 +83,23 @@ async fn refs(visit: &Visit) -> app::Result<Vec<String>> {
     Ok(names)
 }
 
+/// Fields for the inputs of a ref's configuration, filled in with what was sent or is stored. A configuration that
+/// is wrong has none.
+pub(super) async fn input_fields(
+    visit: &Visit,
+    ref_name: &str,
+    stored: &Map<String, Json>,
+) -> app::Result<Vec<InputField>> {
+    let ref_name = Some(ref_name.to_owned());
+    match lint::inputs_schema(&visit.app, visit.caller.clone(), visit.project(), ref_name).await {
+        Ok(schema) => Ok(fields(visit, &schema, stored)),
+        Err(Error::Internal(cause)) => Err(Error::Internal(cause)),
+        Err(_) => Ok(Vec::new()),
+    }
+}
+
 /// Fields of the form out of the schema of the inputs.
-fn fields(visit: &Visit, schema: &Json) -> Vec<InputField> {
+fn fields(visit: &Visit, schema: &Json, stored: &Map<String, Json>) -> Vec<InputField> {
     let required: Vec<&str> = schema["required"]
         .as_array()
         .into_iter()
@@ -103,7 +118,7 @@ fn fields(visit: &Visit, schema: &Json) -> Vec<InputField> {
         };
         let value = match sent.and_then(|hash| hash.get(name)).and_then(|value| value.as_text()) {
             Some(sent) => sent.to_owned(),
-            None => text(&spec["default"]),
+            None => text(stored.get(name).unwrap_or(&spec["default"])),
         };
         InputField {
             control: control(spec, &value, required.contains(&name.as_str())),
@@ -160,6 +175,26 @@ fn inputs(fields: &[InputField]) -> Vec<(String, Json)> {
     fields.iter().filter_map(one).collect()
 }
 
+/// The inputs as JSON of their types, as far as what was filled in is of that type.
+pub(super) fn typed_inputs(fields: &[InputField]) -> Vec<(String, Json)> {
+    let typed = |(name, value): (String, Json)| {
+        let field = fields.iter().find(|field| field.name == name);
+        let read = |text: &str| serde_json::from_str::<Json>(text).ok();
+        let other = match (field.map(|field| &field.control), value.as_str()) {
+            (Some(Control::Number), Some(text)) => read(text).filter(Json::is_number),
+            (Some(Control::Select(choices)), Some(text)) if is_boolean(choices) => read(text).filter(Json::is_boolean),
+            _ => None,
+        };
+        (name, other.unwrap_or(value))
+    };
+    inputs(fields).into_iter().map(typed).collect()
+}
+
+fn is_boolean(choices: &[Choice]) -> bool {
+    let values = choices.iter().map(|choice| choice.value.as_str());
+    values.filter(|value| !value.is_empty()).eq(["true", "false"])
+}
+
 async fn run(visit: Arc<Visit>) -> PageResult {
     let mut page = form(&visit).await?;
     let given = match variables(&visit, visit.text("variables")) {
@@ -213,7 +248,7 @@ fn preview(dry_run: DryRun) -> PreviewView {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::{Map, json};
+    use serde_json::json;
 
     #[test]
     fn a_schema_decides_how_an_input_is_asked_for() {

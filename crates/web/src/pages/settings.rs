@@ -34,7 +34,7 @@ pub(super) fn routes() -> Router {
 }
 
 async fn show(visit: Arc<Visit>) -> PageResult {
-    Ok(visit.page(&page(&visit).await?))
+    Ok(visit.private_page(&page(&visit).await?))
 }
 
 async fn page(visit: &Visit) -> app::Result<TriggersPage> {

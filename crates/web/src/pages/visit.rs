@@ -16,6 +16,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
 use jiff::tz::TimeZone;
 
+use crate::compression::Uncompressed;
 use crate::cookies;
 use crate::page::encoded;
 use crate::pages::{failed, secured};
@@ -167,7 +168,7 @@ impl Visit {
             }),
             reading: self.reading(),
             theme: self.theme,
-            csrf: self.form_token(),
+            csrf: masked(&self.form_token()),
             here: if self.is_get { self.here.clone() } else { "/".to_owned() },
             project: None,
             notices: self.notice.iter().filter_map(|word| self.notice_of(word)).collect(),
@@ -208,11 +209,35 @@ impl Visit {
 
     /// Answers with a page and another status.
     pub(super) fn page_with(&self, status: StatusCode, page: &impl askama::Template) -> Response {
-        (status, Html(::pages::render(page))).into_response()
+        let html = ::pages::render_below(self.app.settings.external_url.path(), page);
+        let mut response = (status, Html(html)).into_response();
+        if !self.is_get {
+            // The answer to a form may show what was just made.
+            response.extensions_mut().insert(Uncompressed);
+        }
+        response
+    }
+
+    /// Answers with a page that holds secrets. It is sent as it is: compressed beside texts that somebody else chose
+    /// (the address of the page), its length would tell of them.
+    pub(super) fn private_page(&self, page: &impl askama::Template) -> Response {
+        let mut response = self.page(page);
+        response.extensions_mut().insert(Uncompressed);
+        response
+    }
+
+    /// Answers with a page that may hold secrets.
+    pub(super) fn page_of(&self, is_private: bool, page: &impl askama::Template) -> Response {
+        if is_private {
+            self.private_page(page)
+        } else {
+            self.page(page)
+        }
     }
 
     /// Sends the browser to another address of this server.
     pub(super) fn redirect(&self, to: &str) -> Response {
+        let to = format!("{}{to}", self.app.settings.external_url.path());
         let to = HeaderValue::try_from(to).unwrap_or(HeaderValue::from_static("/"));
         (StatusCode::SEE_OTHER, [(header::LOCATION, to)]).into_response()
     }
@@ -232,14 +257,15 @@ impl Visit {
 
     /// Sets a cookie that scripts cannot read.
     pub(super) fn set_cookie(&self, response: &mut Response, name: &str, value: &str, age: u64) {
-        let cookie = cookies::set(self.is_https(), name, value, age);
+        let url = &self.app.settings.external_url;
+        let cookie = cookies::set(self.is_https(), url.path(), name, value, age);
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
 
     /// Sets the cookie of a new session, or removes it.
     pub(super) fn set_session(&self, response: &mut Response, text: Option<&str>) {
         let age = if text.is_some() { COOKIE_AGE } else { 0 };
-        let name = cookies::session_name(self.is_https());
+        let name = cookies::session_name(self.is_https(), self.app.settings.external_url.path());
         self.set_cookie(response, name, text.unwrap_or_default(), age);
     }
 
@@ -283,13 +309,43 @@ impl Visit {
         });
         let sent = self.params.text(TOKEN_FIELD).unwrap_or_default();
         // Digests of both take the same time to compare wherever they differ.
-        let is_same = self.app.keys.digest(sent) == self.app.keys.digest(&self.form_token());
+        let is_same = self.app.keys.digest(&unmasked(sent)) == self.app.keys.digest(&self.form_token());
         origin_is_ours && is_same
     }
 
     fn notice_of(&self, word: &str) -> Option<Notice> {
         Done::of_word(word).map(|done| Notice::Done(done.text(self.language).to_owned()))
     }
+}
+
+/// Bytes of a form's token.
+const TOKEN_BYTES: usize = 16;
+
+/// A form's token as a page shows it: different each time, so that the length of a compressed page tells nothing of it.
+fn masked(token: &str) -> String {
+    let mut mask = [0; TOKEN_BYTES];
+    app::keys::random_bytes(&mut mask);
+    let hidden = bytes_of(token).zip(mask).map(|(byte, mask)| byte ^ mask);
+    mask.into_iter()
+        .chain(hidden)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// The token behind what [`masked`] gave; of any other text nothing that fits.
+fn unmasked(sent: &str) -> String {
+    let bytes: Vec<u8> = bytes_of(sent).collect();
+    if bytes.len() != 2 * TOKEN_BYTES || sent.len() != 4 * TOKEN_BYTES {
+        return String::new();
+    }
+    let (mask, hidden) = bytes.split_at(TOKEN_BYTES);
+    let token = mask.iter().zip(hidden).map(|(mask, byte)| byte ^ mask);
+    token.map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn bytes_of(hex: &str) -> impl Iterator<Item = u8> + '_ {
+    let digits = hex.as_bytes().chunks_exact(2);
+    digits.map_while(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
 }
 
 /// Whether a text is an address of this server and cannot be read as that of another one.
@@ -368,6 +424,17 @@ done! {
     MemberChanged = member_changed;
     UserBlocked = user_blocked;
     UserUnblocked = user_unblocked;
+    ScheduleCreated = schedule_created;
+    SchedulePlayed = schedule_played;
+    ScheduleTaken = schedule_taken;
+    ScheduleDeleted = schedule_deleted;
+    WebhookAdded = webhook_added;
+    WebhookDeleted = webhook_deleted;
+    WebhookTold = webhook_told;
+    WebhookResent = resent;
+    ArtifactsKept = artifacts_kept;
+    TokenAccessAdded = token_access_added;
+    TokenAccessRemoved = token_access_removed;
 }
 
 #[cfg(test)]
@@ -387,6 +454,25 @@ mod tests {
             ("", false),
         ] {
             assert_eq!(is_local(to), expected, "{to}");
+        }
+    }
+
+    #[test]
+    fn a_forms_token_is_shown_differently_each_time() {
+        let token = "00112233445566778899aabbccddeeff";
+        let (first, second) = (masked(token), masked(token));
+        assert_ne!(first, second);
+        assert_eq!((unmasked(&first).as_str(), unmasked(&second).as_str()), (token, token));
+        for bad in [
+            "",
+            token,
+            "zz",
+            &first[2..],
+            &format!("{first}00"),
+            &format!("x{}", &first[1..]),
+            "é",
+        ] {
+            assert_ne!(unmasked(bad), token, "{bad}");
         }
     }
 

@@ -37,10 +37,15 @@ pub(crate) const CONFIG: &str = "job: {script: x}";
 
 impl Server {
     pub(crate) async fn start() -> Server {
+        Server::start_below("").await
+    }
+
+    /// Starts a server whose addresses begin with a path.
+    pub(crate) async fn start_below(root: &str) -> Server {
         let dir = TempDir::new();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let url: ExternalUrl = format!("http://{address}").parse().unwrap();
+        let url: ExternalUrl = format!("http://{address}{root}").parse().unwrap();
         let outbound = outbound::Client::new(outbound::Policy::default());
         let app = App::new(Parts {
             store: store::Store::open(&store::Options::sqlite(dir.path().join("db.sqlite"))).unwrap(),

@@ -1,10 +1,16 @@
 //! The pages over HTTP, without a browser: who sees what, what is refused, what comes out as text.
 
+mod artifacts;
+mod below;
+mod compressed;
 mod forms;
+mod hooks;
 mod markup;
 mod permissions;
+mod schedules;
 mod sessions;
 mod shown;
+mod token_access;
 
 use app::setup;
 use axum::Router;
@@ -35,11 +41,18 @@ pub(crate) struct Page {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) html: String,
+    /// Bytes of the body as they were sent.
+    pub(crate) size: usize,
 }
 
 impl Site {
     pub(crate) async fn start() -> Site {
-        let server = Server::start().await;
+        Site::start_below("").await
+    }
+
+    /// Starts a server whose addresses begin with a path.
+    pub(crate) async fn start_below(root: &str) -> Site {
+        let server = Server::start_below(root).await;
         let password = Some("a long password".to_owned());
         let token = Some("glpat-root-token-0123456".to_owned());
         assert!(
@@ -128,6 +141,7 @@ impl Site {
         Page {
             status: parts.status.as_u16(),
             headers: parts.headers,
+            size: bytes.len(),
             html: String::from_utf8_lossy(&bytes).into_owned(),
         }
     }

@@ -54,8 +54,36 @@ async fn what_is_hidden_looks_like_what_does_not_exist() {
     let site = Site::start().await;
     let stranger = site.server.user("stranger").await;
     let stranger = site.signed_in(&stranger).await;
-    let own = |page: super::Page| page.html.replace("/ada/nothing", "/ada/tool");
-    for path in ["", "/-/pipelines", "/-/jobs/1", "/-/settings/ci_cd", "/-/no/such/page"] {
+    // A form's token is another text on every page.
+    let own = |page: super::Page| {
+        page.html
+            .replace("/ada/nothing", "/ada/tool")
+            .replace(&page.token(), "TOKEN")
+    };
+    for path in [
+        "",
+        "/-/pipelines",
+        "/-/pipelines/1",
+        "/-/pipelines/1/why",
+        "/-/pipelines/new",
+        "/-/jobs/1",
+        "/-/jobs/1/raw",
+        "/-/jobs/1/artifacts/browse",
+        "/-/jobs/1/artifacts/raw/a",
+        "/-/pipeline_schedules",
+        "/-/pipeline_schedules/1/edit",
+        "/-/ci/lint",
+        "/-/project_members",
+        "/-/settings/ci_cd",
+        "/-/settings/ci_cd/variables",
+        "/-/settings/ci_cd/runners",
+        "/-/settings/ci_cd/token_access",
+        "/-/settings/repository",
+        "/-/hooks",
+        "/-/hooks/1/edit",
+        "/-/edit",
+        "/-/no/such/page",
+    ] {
         let hidden = site.get(&stranger, &format!("/ada/tool{path}")).await;
         let absent = site.get(&stranger, &format!("/ada/nothing{path}")).await;
         assert_eq!((hidden.status, absent.status), (404, 404), "{path}");

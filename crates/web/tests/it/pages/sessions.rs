@@ -130,5 +130,5 @@ async fn language_and_theme_follow_the_browser_until_they_are_chosen() {
     let page = site.submit(&mut browser, SIGN_IN, "/-/preferences", form).await;
     assert_eq!((page.status, page.location()), (303, SIGN_IN));
     let page = site.get_with(&browser, SIGN_IN, &japanese).await;
-    page.has("<html lang=\"en\" data-theme=\"dark\">");
+    page.has("<html lang=\"en\" data-theme=\"dark\"");
 }

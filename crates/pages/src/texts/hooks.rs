@@ -1,0 +1,60 @@
+//! Texts of webhooks.
+
+use crate::language::Language;
+
+texts! {
+    webhooks = "Webhooks", "Webhook";
+    webhooks_text = "Addresses that are told, by a POST request with JSON, what happens in this project.", "このプロジェクトで起きたことを、JSONのPOSTリクエストで通知する宛先です。";
+    webhook_word = "Webhook", "Webhook";
+    no_webhooks = "No webhook yet.", "Webhookはまだありません。";
+    add_webhook = "Add webhook", "Webhookを追加";
+    edit_webhook = "Edit webhook", "Webhookを編集";
+    webhook_added = "The webhook has been added. Test it, to see whether it answers.", "Webhookを追加しました。テストして応答を確認してください。";
+    webhook_deleted = "The webhook is gone.", "Webhookを削除しました。";
+    webhook_delete_ask = "It is told nothing any more, and its deliveries are forgotten.", "今後は通知されなくなり、配信の記録も失われます。";
+    url_word = "Address", "アドレス";
+    url_hint = "http:// or https://. Parts in {braces} are filled in with the variables of the address.", "http:// または https://。{波括弧}の部分にはアドレスの変数が入ります。";
+    url_change_hint = "Another address loses all secrets of this one: tokens, headers, variables.", "アドレスを変更すると、トークン・ヘッダー・変数などの秘密情報はすべて失われます。";
+    events_word = "Told of", "通知する出来事";
+    push_events = "Pushes", "プッシュ";
+    tag_push_events = "Tags", "タグ";
+    pipeline_events = "Pipelines", "パイプライン";
+    job_events = "Jobs", "ジョブ";
+    branch_filter = "Only pushes to these branches", "対象のブランチ";
+    branch_filter_hint = "A * stands for any text; empty for all.", "* は任意の文字列。空欄の場合はすべて。";
+    secret_token = "Secret token", "シークレットトークン";
+    secret_token_hint = "Sent as X-Gitlab-Token. Empty: it stays as it is.", "X-Gitlab-Token として送信されます。空欄の場合は変更しません。";
+    signing_token = "Signing token", "署名トークン";
+    signing_token_hint = "whsec_…: what is sent is signed with it. Empty: it stays as it is.", "whsec_…：送信内容に署名します。空欄の場合は変更しません。";
+    token_is_set = "is set", "設定済み";
+    forget_token = "Take it away", "削除する";
+    verify_tls = "Check the certificate of the host", "宛先の証明書を検証する";
+    custom_headers = "Further headers", "追加のヘッダー";
+    url_variables = "Variables of the address", "アドレスの変数";
+    header_lines = "One a line: Name: value", "1行に1つ: 名前: 値";
+    pair_lines = "One a line: name=value", "1行に1つ: 名前=値";
+    pair_line_bad(line: impl std::fmt::Display) = "Line {line} has no name and value", "{line}行目に名前と値がありません";
+    payload_template = "Template of what is sent", "送信内容のテンプレート";
+    payload_template_hint = "JSON with {{fields}} of the payload. Empty: the whole payload.", "ペイロードの{{項目}}を含むJSON。空欄の場合はペイロード全体を送信します。";
+    test_webhook = "Test", "テスト";
+    test_webhook_text = "Tells it of the newest commit, pipeline or job, now.", "最新のコミット・パイプライン・ジョブを今すぐ通知します。";
+    webhook_told = "It answered well.", "正常に応答しました。";
+    deliveries = "Deliveries", "配信の記録";
+    deliveries_text = "Of the last seven days, the newest first.", "過去7日間の記録です。新しい順に並んでいます。";
+    no_deliveries = "Nothing has been delivered yet.", "配信の記録はまだありません。";
+    delivery_number(id: impl std::fmt::Display) = "Delivery #{id}", "配信 #{id}";
+    event_word = "Event", "出来事";
+    attempts_word = "Attempts", "試行回数";
+    waiting_delivery = "waiting", "待機中";
+    no_answer = "no answer", "応答なし";
+    resend = "Send again", "再送信";
+    resent = "It has been sent again.", "再送信しました。";
+    request_word = "Request", "リクエスト";
+    answer_word = "Answer", "応答";
+    headers_word = "Headers", "ヘッダー";
+    body_word = "Body", "本文";
+    hook_executable = "works", "動作中";
+    hook_paused = "left alone for a while: it failed too often", "失敗が続いたため一時停止中";
+    hook_disabled = "left alone: it failed 40 times in a row", "40回連続で失敗したため停止中";
+    failed_in_a_row(count: impl std::fmt::Display) = "{count} failed in a row", "{count}回連続で失敗";
+}
