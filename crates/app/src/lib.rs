@@ -20,6 +20,7 @@ pub mod git_access;
 pub mod groups;
 pub mod health;
 pub mod hooks;
+pub mod inbound;
 pub mod instance_settings;
 pub mod job_token_scope;
 pub mod jobs;

@@ -70,6 +70,10 @@ id! {
     HookEventId
     /// Id of something that a hook is told.
     HookDeliveryId
+    /// Id of an inbound hook.
+    InboundHookId
+    /// Id of something that arrived at an inbound hook.
+    InboundDeliveryId
     /// Id of an environment.
     EnvironmentId
     /// Id of a resource group.

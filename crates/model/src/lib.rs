@@ -13,6 +13,7 @@ mod words;
 pub mod definition;
 pub mod hook;
 pub mod ids;
+pub mod inbound;
 pub mod job;
 pub mod kinds;
 pub mod people;
@@ -29,6 +30,9 @@ pub mod token;
 pub use definition::JobDefinition;
 pub use hook::{BranchFilterStrategy, Hook, HookDelivery, HookEvent, HookKind, HookKinds, HookOutcome, HookSettings};
 pub use ids::*;
+pub use inbound::{
+    Condition, InboundDelivery, InboundHook, InboundOutcome, InboundSettings, InputType, Mapping, Operator, Provider,
+};
 pub use job::Job;
 pub use kinds::*;
 pub use people::User;

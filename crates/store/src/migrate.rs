@@ -31,6 +31,7 @@ pub(crate) static MIGRATIONS: &[Migration] = &[
     migration!(8, "0008"),
     migration!(9, "0009"),
     migration!(10, "0010"),
+    migration!(11, "0011"),
 ];
 
 /// The table of applied migrations; the same text serves both databases.

@@ -31,6 +31,7 @@ const WORK: &[&str] = &[
     "job_variables",
     "job_artifacts",
     "idempotency_keys",
+    "inbound_deliveries",
     "runners",
     "runner_managers",
     "sessions",

@@ -9,6 +9,7 @@ mod files;
 mod groups;
 mod hooks;
 mod idempotency;
+mod inbound_hooks;
 mod job_token_scope;
 mod jobs;
 mod lint;
@@ -66,6 +67,7 @@ pub(crate) fn routes() -> Router {
         .layer(CompressionLayer::new().compress_when(worth_it))
         // Small answers by the thousand, logs that runners ask for byte by byte, streams that must not wait.
         .merge(crate::runner_api::routes())
+        .merge(inbound_hooks::routes())
         .merge(live::routes())
         .merge(triggers::routes())
 }

@@ -10,6 +10,7 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use app::inbound::manage::KEY_PREFIX;
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, Method, Uri, header};
 use axum::middleware::Next;
@@ -184,7 +185,19 @@ struct Scrubbed<'a>(&'a Uri);
 
 impl std::fmt::Display for Scrubbed<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.0.path())?;
+        let path = self.0.path();
+        match path.find(KEY_PREFIX) {
+            None => f.write_str(path)?,
+            Some(at) => {
+                let rest = &path[at..];
+                write!(
+                    f,
+                    "{}[FILTERED]{}",
+                    &path[..at],
+                    &rest[rest.find('/').unwrap_or(rest.len())..]
+                )?;
+            }
+        }
         let Some(query) = self.0.query() else {
             return Ok(());
         };
@@ -229,6 +242,10 @@ mod tests {
             ),
             ("/x?glpat-secret", "/x?[FILTERED]"),
             ("/x", "/x"),
+            (
+                "/api/v4/projects/1/inbound_hooks/tlih-a_b/deliver?token=x",
+                "/api/v4/projects/1/inbound_hooks/[FILTERED]/deliver?token=[FILTERED]",
+            ),
         ] {
             assert_eq!(Scrubbed(&uri.parse().unwrap()).to_string(), expected);
         }

@@ -164,6 +164,18 @@ impl<S: Send + Sync> FromRequest<S> for FileParams {
     }
 }
 
+/// Reads the query of a request whose body is not for us to take apart.
+///
+/// # Errors
+///
+/// 400 for what cannot be decoded.
+pub fn query(parts: &Parts) -> Result<Hash> {
+    parts
+        .uri
+        .query()
+        .map_or_else(|| Ok(Hash::new()), |query| form::parse(query.as_bytes()))
+}
+
 /// Returns the path as the client sent it; below a nested router `uri` has lost its first part.
 fn original_path(parts: &Parts) -> &str {
     let original = parts.extensions.get::<OriginalUri>();

@@ -3,6 +3,7 @@
 
 pub mod commit;
 pub mod hook;
+pub mod inbound;
 pub mod job;
 pub mod lint;
 pub mod live;

@@ -4,6 +4,7 @@
 //! (in `web`, `present`). Fields stand in GitLab's order.
 
 pub mod hook;
+pub mod inbound;
 pub mod job;
 pub mod lint;
 pub mod live;

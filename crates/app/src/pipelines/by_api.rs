@@ -25,7 +25,7 @@ pub struct ApiCall {
     /// Inputs: JSON values, or texts where the caller could only send text.
     pub inputs: Vec<(String, Json)>,
     /// What the caller calls this call.
-    pub key: Option<Key>,
+    pub keys: Vec<Key>,
 }
 
 /// Creates a pipeline with `source=api`.
@@ -97,11 +97,11 @@ async fn request(
             Ok::<_, Error>((access, context))
         })
         .await?;
-    let actor = format!("user {}", user.id);
-    let once = call
-        .key
-        .iter()
-        .find_map(|key| Once::new(&app.keys, &actor, [key], &payload(&call)));
+    let actor = || format!("user {}", user.id);
+    let once = match call.keys.as_slice() {
+        [] => None,
+        keys => Once::new(&app.keys, actor, keys, &payload(&call)),
+    };
     let request = NewPipeline {
         project: access.project,
         user,

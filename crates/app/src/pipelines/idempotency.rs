@@ -43,6 +43,11 @@ pub enum Scope {
 }
 
 impl Key {
+    /// A key that we make ourselves.
+    pub(crate) const fn own(text: String, scope: Scope) -> Key {
+        Key { text, scope }
+    }
+
     /// Reads a key; one in quotation marks, as the HTTP header's draft has it, is the same as without.
     ///
     /// # Errors
@@ -75,13 +80,12 @@ pub struct Once {
 }
 
 impl Once {
-    /// The call of `actor` (`trigger 12`, `user 5`) that sent `payload` with these keys; `None` without keys.
-    pub(crate) fn new<'a>(
-        keys: &Keys,
-        actor: &str,
-        given: impl IntoIterator<Item = &'a Key>,
-        payload: &str,
-    ) -> Option<Once> {
+    /// The call of an actor (`trigger 12`, `user 5`) that sent `payload` with these keys; `None` without keys.
+    pub(crate) fn new(keys: &Keys, actor: impl FnOnce() -> String, given: &[Key], payload: &str) -> Option<Once> {
+        if given.is_empty() {
+            return None;
+        }
+        let actor = actor();
         let payload = keys.digest_of("idempotency payload", &[payload.as_bytes()]);
         let digest = |key: &Key| {
             let event = match key.scope {
@@ -90,8 +94,10 @@ impl Once {
             };
             keys.digest_of("idempotency key", &[actor.as_bytes(), key.text.as_bytes(), event])
         };
-        let keys: Vec<_> = given.into_iter().map(digest).collect();
-        (!keys.is_empty()).then_some(Once { keys, payload })
+        Some(Once {
+            keys: given.iter().map(digest).collect(),
+            payload,
+        })
     }
 
     /// Remembers the pipeline that was made; refuses when another call was faster.
@@ -228,7 +234,11 @@ mod tests {
     fn a_key_counts_for_its_caller_and_an_event_for_its_payload() {
         let keys = Keys::derive(&[7; 32]);
         let key = |scope| Key::parse("k", b"x", scope).unwrap();
-        let digests = |actor, scope, payload| Once::new(&keys, actor, [&key(scope)], payload).unwrap().keys;
+        let digests = |actor: &str, scope, payload| {
+            Once::new(&keys, || actor.to_owned(), &[key(scope)], payload)
+                .unwrap()
+                .keys
+        };
         let call = digests("user 1", Scope::Call, "a");
         assert_eq!(call, digests("user 1", Scope::Call, "b"));
         assert_ne!(call, digests("user 2", Scope::Call, "a"));
@@ -236,6 +246,6 @@ mod tests {
             digests("user 1", Scope::Event, "a"),
             digests("user 1", Scope::Event, "b")
         );
-        assert!(Once::new(&keys, "user 1", [], "a").is_none());
+        assert!(Once::new(&keys, || "user 1".to_owned(), &[], "a").is_none());
     }
 }

@@ -7,4 +7,4 @@ mod run;
 pub use known::KnownTokens;
 pub use manage::{NewTrigger, Shown, create, delete, get, list, update};
 pub use run::{Token, TriggerCall, dry_run, run};
-pub(crate) use run::{Via, holder};
+pub(crate) use run::{Via, holder, run_with};

@@ -39,8 +39,10 @@ pub struct TriggerCall {
     pub inputs: Vec<(String, Json)>,
     /// The call's parameters as JSON, without the token: becomes `TRIGGER_PAYLOAD`.
     pub payload: String,
+    /// Whether jobs find it.
+    pub pass_payload: bool,
     /// What the caller calls this call.
-    pub key: Option<Key>,
+    pub keys: Vec<Key>,
 }
 
 /// Starts a pipeline.
@@ -50,7 +52,13 @@ pub struct TriggerCall {
 /// 404 for an unknown project or token or one that do not belong together, 401 for the token of a
 /// job that does not run, otherwise what [`create::create`] says.
 pub async fn run(app: &App, call: TriggerCall) -> Result<Created> {
-    let (request, known) = checked(app, call).await?;
+    let token = Token::parse(app, &call.token);
+    run_with(app, call, token).await
+}
+
+/// Starts a pipeline with a token that is known already; that of the call does not count.
+pub(crate) async fn run_with(app: &App, call: TriggerCall, token: Token) -> Result<Created> {
+    let (request, known) = checked(app, call, token).await?;
     create::create(app, request, &known.context).await
 }
 
@@ -62,13 +70,14 @@ pub async fn run(app: &App, call: TriggerCall) -> Result<Created> {
 ///
 /// The same.
 pub async fn dry_run(app: &App, call: TriggerCall) -> Result<DryRun> {
-    let (request, known) = checked(app, call).await?;
+    let token = Token::parse(app, &call.token);
+    let (request, known) = checked(app, call, token).await?;
     dry_run::dry_run(app, request, &known.context, Reveal::CALLER).await
 }
 
-async fn checked(app: &App, call: TriggerCall) -> Result<(NewPipeline, Arc<Known>)> {
+async fn checked(app: &App, call: TriggerCall, token: Token) -> Result<(NewPipeline, Arc<Known>)> {
     let key = call.project.clone().ok_or(Error::NotFoundPlain)?;
-    let known = known(app, key, Token::parse(app, &call.token)).await?;
+    let known = known(app, key, token).await?;
     Ok((request(app, call, &known.holder, &known.project), known))
 }
 
@@ -226,10 +235,10 @@ fn request(app: &App, call: TriggerCall, holder: &Holder, project: &Project) -> 
             (Source::Pipeline, None, Some(upstream))
         }
     };
-    let once = call
-        .key
-        .iter()
-        .find_map(|key| Once::new(&app.keys, &holder.actor(), [key], &call.payload));
+    let once = Once::new(&app.keys, || holder.actor(), &call.keys, &call.payload);
+    let payload = call
+        .pass_payload
+        .then(|| variable(PAYLOAD_VARIABLE.to_owned(), call.payload, VariableKind::File));
     NewPipeline {
         // A trigger token borrows all that its owner may do; a job never acts as an administrator.
         is_admin: holder.user.is_admin && trigger.is_some(),
@@ -245,7 +254,7 @@ fn request(app: &App, call: TriggerCall, holder: &Holder, project: &Project) -> 
             .into_iter()
             .map(|(key, value)| variable(key.trim().to_owned(), value, VariableKind::EnvVar))
             .collect(),
-        call_variables: vec![variable(PAYLOAD_VARIABLE.to_owned(), call.payload, VariableKind::File)],
+        call_variables: payload.into_iter().collect(),
         inputs: call.inputs,
         keep_failed: true,
         skip: Skip::Never,

@@ -184,7 +184,7 @@ async fn yaml_variables_are_passed_down_and_others_only_on_request() {
             ref_text: "main".to_owned(),
             variables: vec![variable("GIVEN", "5"), variable("JOB", "6")],
             inputs: Vec::new(),
-            key: None,
+            keys: Vec::new(),
         };
         let id = pipelines::create_by_api(&place.app, place.root.clone(), place.key(), call)
             .await

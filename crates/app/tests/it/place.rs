@@ -167,7 +167,7 @@ impl Place {
             ref_text: "main".to_owned(),
             variables: Vec::new(),
             inputs: Vec::new(),
-            key: None,
+            keys: Vec::new(),
         };
         create_by_api(&self.app, self.root.clone(), self.key(), call)
             .await
@@ -181,7 +181,7 @@ impl Place {
             ref_text: "main".to_owned(),
             variables: Vec::new(),
             inputs: Vec::new(),
-            key: None,
+            keys: Vec::new(),
         };
         let key = ProjectKey::Id(project);
         let created = create_by_api(&self.app, self.root.clone(), key, call).await;

@@ -12,6 +12,8 @@ mod crashes;
 mod documents;
 mod hooks;
 mod idempotency;
+mod inbound;
+mod inbound_settings;
 mod live;
 mod malformed;
 mod own_pipeline;

@@ -20,6 +20,8 @@ mod filter;
 pub mod hook_deliveries;
 pub mod hooks;
 pub mod idempotency_keys;
+pub mod inbound_deliveries;
+pub mod inbound_hooks;
 pub mod job_token_scope;
 pub mod job_variables;
 pub mod jobs;
@@ -56,6 +58,8 @@ pub fn statements() -> Vec<&'static Sql> {
         definitions::STATEMENTS,
         explanations::STATEMENTS,
         idempotency_keys::STATEMENTS,
+        inbound_deliveries::STATEMENTS,
+        inbound_hooks::STATEMENTS,
         job_token_scope::STATEMENTS,
         hook_deliveries::STATEMENTS,
         hooks::STATEMENTS,

@@ -8,6 +8,7 @@ mod fixture;
 mod groups;
 mod hooks;
 mod idempotency;
+mod inbound;
 mod jobs;
 mod main_job;
 mod months;

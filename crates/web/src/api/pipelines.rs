@@ -158,7 +158,7 @@ async fn create(State(app): State<App>, headers: HeaderMap, call: Call) -> ApiRe
         ref_text,
         variables,
         inputs: inputs.unwrap_or_default(),
-        key: idempotency::key(&headers)?,
+        keys: idempotency::key(&headers)?.into_iter().collect(),
     };
     let (caller, project) = (call.caller.clone(), call.project()?);
     if call.params.is_true(DRY_RUN) {

@@ -115,7 +115,8 @@ impl Unchecked<'_> {
             ref_text: self.ref_text,
             variables,
             inputs: inputs.unwrap_or_default(),
-            key,
+            pass_payload: true,
+            keys: key.into_iter().collect(),
         })
     }
 }

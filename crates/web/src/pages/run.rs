@@ -205,7 +205,7 @@ async fn run(visit: Arc<Visit>) -> PageResult {
         ref_text: page.ref_name.clone(),
         variables: given,
         inputs: inputs(&page.inputs),
-        key: None,
+        keys: Vec::new(),
     };
     let (caller, project) = (visit.caller.clone(), visit.project());
     let outcome = if visit.text("do") == "preview" {
