@@ -5,7 +5,10 @@
 
 use std::collections::BTreeMap;
 
+use model::Reason;
 use store::StoreError;
+
+use crate::triggers::Rate;
 
 /// What the caller is told.
 #[derive(Debug, thiserror::Error)]
@@ -81,12 +84,15 @@ pub enum Error {
         /// Seconds until a try makes sense.
         retry_after: u64,
     },
+    /// The answer of another error, with a reason for programs and a remedy for people.
+    #[error("{}", .0.error)]
+    Refused(Box<Refused>),
     /// Nothing the caller can do about: 500. The cause goes to the log only.
     #[error("500 Internal Server Error")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// A refusal that GitLab does not know: `{"message": …, "reason": …, "remedy": …}`.
+/// A refusal that GitLab does not know: `{"message": …, "reason_code": …, "remedy": …}`.
 #[derive(Debug)]
 pub struct Reasoned {
     /// HTTP status.
@@ -119,6 +125,19 @@ impl Reasoned {
     pub fn bad_request(message: impl Into<String>, reason: &'static str, remedy: &'static str) -> Error {
         Reasoned::error(400, message, reason, remedy)
     }
+}
+
+/// A call that a limit of its token refuses.
+#[derive(Debug)]
+pub struct Refused {
+    /// What GitLab would answer.
+    pub error: Error,
+    /// Why, for programs.
+    pub reason: Reason,
+    /// What to do about it, for people.
+    pub remedy: String,
+    /// How often the token may be used, when that is the reason.
+    pub rate: Option<Rate>,
 }
 
 /// What is wrong with a token that was good once (rest-api.md 4.2).

@@ -30,6 +30,7 @@ pub mod live;
 pub mod lookup;
 pub mod members;
 pub mod names;
+pub mod network;
 pub mod pipelines;
 pub mod project_variables;
 pub mod projects;
@@ -51,10 +52,11 @@ pub mod variable_settings;
 pub mod variables;
 
 pub use caller::{Caller, Credential, JobCaller, UserCaller};
-pub use error::{Error, Result, TokenProblem};
+pub use error::{Error, Refused, Result, TokenProblem};
 pub use git::{Action, Commit, EntryKind, Signature, TreeEntry};
 pub use keys::Keys;
 pub use lookup::ProjectKey;
+pub use network::Network;
 pub use settings::{ExternalUrl, Settings};
 pub use store::ops::page::{Page as Rows, Sort};
 
@@ -87,6 +89,8 @@ pub struct Parts {
     pub configs: pipelines::config::ConfigCache,
     /// Trigger tokens that were used lately.
     pub known_tokens: triggers::KnownTokens,
+    /// Uses of trigger tokens whose uses are limited.
+    pub uses: triggers::Uses,
     /// Where runners ask for jobs.
     pub desk: runners::Desk,
     /// Bridges whose downstream pipelines are to be made.

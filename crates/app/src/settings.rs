@@ -1,5 +1,7 @@
 //! What the administrator configured, as checked values. Read once at start by the server.
 
+use crate::network::Network;
+
 /// Settings of this server that use cases look at.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -17,6 +19,8 @@ pub struct Settings {
     pub max_yaml_size_bytes: usize,
     /// Most pipelines one user may start for the same project and commit in a minute; 0 = any number.
     pub max_pipelines_per_minute: u32,
+    /// Proxies that are believed when they say whom they were called by.
+    pub trusted_proxies: Vec<Network>,
 }
 
 impl Settings {
@@ -31,6 +35,7 @@ impl Settings {
             max_jobs_per_pipeline: 0,
             max_yaml_size_bytes: 2_097_152,
             max_pipelines_per_minute: 0,
+            trusted_proxies: Vec::new(),
         }
     }
 }

@@ -73,6 +73,8 @@ pub(crate) async fn prepare(store: &Store) -> Result<Place, StoreError> {
                     short: "abcd",
                     sealed: &[0; 64],
                     expires_at: None,
+                    limits: &model::TriggerLimits::default(),
+                    fixed: None,
                     created_at: now(),
                 },
             )?;

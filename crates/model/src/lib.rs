@@ -26,6 +26,7 @@ pub mod status;
 pub mod text;
 pub mod time;
 pub mod token;
+pub mod trigger;
 
 pub use definition::JobDefinition;
 pub use hook::{BranchFilterStrategy, Hook, HookDelivery, HookEvent, HookKind, HookKinds, HookOutcome, HookSettings};
@@ -42,4 +43,5 @@ pub use runner::{Runner, RunnerManager};
 pub use status::{CompositeInput, EnqueueTo, InvalidTransition, JobEvent, Status, StatusSet, composite};
 pub use text::{GitRef, InvalidSha, Sha};
 pub use time::{Clock, Timestamp};
-pub use token::{AccessToken, Session, TriggerToken};
+pub use token::{AccessToken, PreviousToken, Session, TriggerToken};
+pub use trigger::{Reason, TriggerLimits};

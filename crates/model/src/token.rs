@@ -2,6 +2,7 @@
 
 use crate::ids::{AccessTokenId, ProjectId, SessionId, TriggerTokenId, UserId};
 use crate::time::Timestamp;
+use crate::trigger::TriggerLimits;
 
 /// A trigger token: starts pipelines of one project as its owner (rest-api.md 1.7).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,16 +17,39 @@ pub struct TriggerToken {
     pub description: Option<String>,
     /// First four characters after the prefix: what others see.
     pub short: String,
-    /// The token itself, encrypted, so that the creator can copy it again.
+    /// The token itself, encrypted, so that the creator can copy it again; empty when it was shown once and no more.
     pub sealed: Vec<u8>,
     /// When it was created.
     pub created_at: Timestamp,
-    /// When the description last changed.
+    /// When the description or a limit last changed.
     pub updated_at: Timestamp,
     /// Creation time of the newest pipeline it started.
     pub last_used_at: Option<Timestamp>,
     /// From when on it is refused.
     pub expires_at: Option<Timestamp>,
+    /// What it may be used for.
+    pub limits: TriggerLimits,
+    /// Variables and inputs that every call gets, encrypted.
+    pub fixed: Option<Vec<u8>>,
+    /// What the last rotation replaced.
+    pub previous: Option<PreviousToken>,
+}
+
+impl TriggerToken {
+    /// Whether it was shown once, when it was made, and cannot be shown again.
+    #[must_use]
+    pub fn is_shown_once(&self) -> bool {
+        self.sealed.is_empty()
+    }
+}
+
+/// The trigger token before a rotation: it may still be used for a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PreviousToken {
+    /// First four characters after the prefix.
+    pub short: String,
+    /// From when on it is refused.
+    pub until: Timestamp,
 }
 
 /// A personal, project or group access token.

@@ -19,7 +19,7 @@ pub(crate) enum Command {
     /// Start a throw-away server with a sample project, trigger it and follow the jobs
     Demo(Demo),
     /// Run the server: API, git over HTTP, embedded runner
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// Check a configuration without a server
     Lint(Lint),
     /// Show which jobs a pipeline would get, and the rule and line that decided each
@@ -97,6 +97,15 @@ pub(crate) struct Serve {
     /// Ask no other hosts than those of `--outbound-allow`
     #[arg(long, env = "TRIPLINE_OUTBOUND_ONLY_ALLOWED")]
     pub(crate) outbound_only_allowed: bool,
+    /// Proxy that is believed when its `X-Forwarded-For` says whom it was called by: `ADDRESS` or `ADDRESS/BITS`;
+    /// may be repeated
+    #[arg(
+        long,
+        env = "TRIPLINE_TRUSTED_PROXIES",
+        value_name = "NETWORK",
+        value_delimiter = ','
+    )]
+    pub(crate) trusted_proxies: Vec<String>,
     /// First start: API token of the user `root`; generated and printed when not given
     #[arg(
         long,

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
-use app::{ExternalUrl, Settings};
+use app::{ExternalUrl, Network, Settings};
 use serde::Deserialize;
 
 use crate::cli;
@@ -46,6 +46,9 @@ struct File {
     /// Whether no other hosts may be asked.
     #[serde(default)]
     outbound_only_allowed: bool,
+    /// Proxies that say whom they were called by.
+    #[serde(default)]
+    trusted_proxies: Vec<String>,
     /// Filter of the log.
     log: Option<String>,
     /// `text` or `json`.
@@ -79,6 +82,8 @@ pub(crate) struct Config {
     pub(crate) max_yaml_size_bytes: Option<usize>,
     /// Which other hosts may be asked.
     pub(crate) outbound: outbound::Policy,
+    /// Proxies that are believed when they say whom they were called by.
+    pub(crate) trusted_proxies: Vec<Network>,
     /// Filter of the log.
     pub(crate) log: String,
     /// Whether the log is JSON.
@@ -147,6 +152,7 @@ impl Config {
                 allow: allowances(&either(flags.outbound_allow, file.outbound_allow))?,
                 only_allowed: flags.outbound_only_allowed || file.outbound_only_allowed,
             },
+            trusted_proxies: networks(&either(flags.trusted_proxies, file.trusted_proxies))?,
             file: flags.config.map(|path| std::path::absolute(&path).unwrap_or(path)),
             listen: flags
                 .listen
@@ -187,6 +193,7 @@ impl Config {
             None => format!("http://{}", reachable(address)).parse()?,
         };
         let mut settings = Settings::new(url);
+        settings.trusted_proxies.clone_from(&self.trusted_proxies);
         if let Some(bytes) = self.max_yaml_size_bytes {
             settings.max_yaml_size_bytes = bytes;
         }
@@ -201,6 +208,12 @@ fn either<T>(stronger: Vec<T>, weaker: Vec<T>) -> Vec<T> {
 /// Reads a list of hosts and networks.
 pub(crate) fn allowances(texts: &[String]) -> anyhow::Result<Vec<outbound::Allowance>> {
     let read = |text: &String| text.parse().context("`--outbound-allow`");
+    texts.iter().map(read).collect()
+}
+
+/// Reads a list of networks.
+fn networks(texts: &[String]) -> anyhow::Result<Vec<Network>> {
+    let read = |text: &String| text.parse().context("`--trusted-proxies`");
     texts.iter().map(read).collect()
 }
 
@@ -288,6 +301,19 @@ mod tests {
         let error = from_file("outbound_allow = ['http://x']\n", cli::Serve::default()).unwrap_err();
         assert!(
             format!("{error:#}").contains("`http://x` is no host and no network"),
+            "{error:#}"
+        );
+    }
+
+    #[test]
+    fn trusted_proxies_are_read_at_start() {
+        let config = from_file("trusted_proxies = ['10.0.0.0/8', '::1']\n", cli::Serve::default()).unwrap();
+        let settings = config.settings("127.0.0.1:1".parse().unwrap()).unwrap();
+        let proxies: Vec<String> = settings.trusted_proxies.iter().map(ToString::to_string).collect();
+        assert_eq!(proxies, ["10.0.0.0/8", "::1/128"]);
+        let error = from_file("trusted_proxies = ['proxy.internal']\n", cli::Serve::default()).unwrap_err();
+        assert!(
+            format!("{error:#}").contains("`proxy.internal` is no network"),
             "{error:#}"
         );
     }

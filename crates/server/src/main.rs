@@ -34,7 +34,7 @@ fn main() -> ExitCode {
 fn run(command: cli::Command) -> anyhow::Result<ExitCode> {
     match command {
         cli::Command::Serve(flags) => {
-            let config = config::Config::from_flags(flags)?;
+            let config = config::Config::from_flags(*flags)?;
             logging::start(&config.log, config.log_json)?;
             runtime()?.block_on(serve::run(config))?;
             Ok(ExitCode::SUCCESS)

@@ -197,6 +197,7 @@ pub(crate) fn open_with(config: &Config, key: &[u8; 32], settings: app::Settings
         outbound,
         configs: app::pipelines::config::ConfigCache::default(),
         known_tokens: app::triggers::KnownTokens::default(),
+        uses: app::triggers::Uses::default(),
         desk: app::runners::Desk::default(),
         bridges: app::bridges::Queue::default(),
         logs: app::runners::Logs::default(),

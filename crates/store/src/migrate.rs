@@ -32,6 +32,7 @@ pub(crate) static MIGRATIONS: &[Migration] = &[
     migration!(9, "0009"),
     migration!(10, "0010"),
     migration!(11, "0011"),
+    migration!(12, "0012"),
 ];
 
 /// The table of applied migrations; the same text serves both databases.

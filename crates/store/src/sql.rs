@@ -36,6 +36,7 @@ const WORK: &[&str] = &[
     "runner_managers",
     "sessions",
     "sign_in_failures",
+    "trigger_token_uses",
 ];
 
 #[derive(Debug)]

@@ -33,7 +33,7 @@ pub use runner::{RunnerJob, ScriptedRunner, Upload};
 pub use server::{AnotherServer, ServerOptions, TestServer};
 pub use site::Site;
 pub use soak::{SoakFindings, soak};
-pub use temp::TempDir;
+pub use temp::{TempDir, files_with};
 pub use wait::eventually;
 
 /// Variable that names a Python interpreter with the client libraries.

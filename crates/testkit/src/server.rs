@@ -259,6 +259,8 @@ fn spawn(options: &ServerOptions, dir: &TempDir, address: SocketAddr, postgres: 
     command.args(["--runner-concurrency", &options.runner_concurrency.to_string()]);
     // Where the sites of tests are; other addresses of this machine stay forbidden.
     command.args(["--outbound-allow", "127.0.0.1"]);
+    // So that a test can come from any address.
+    command.args(["--trusted-proxies", "127.0.0.1"]);
     if let Some(database) = postgres {
         command.args(["--database-url", &database.url()]);
     }

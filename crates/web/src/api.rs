@@ -24,6 +24,7 @@ mod schedules;
 mod settings;
 mod tags;
 mod templates;
+mod trigger_tokens;
 mod triggers;
 mod users;
 mod variables;
@@ -69,5 +70,6 @@ pub(crate) fn routes() -> Router {
         .merge(crate::runner_api::routes())
         .merge(inbound_hooks::routes())
         .merge(live::routes())
+        .merge(trigger_tokens::routes())
         .merge(triggers::routes())
 }

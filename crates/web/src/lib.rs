@@ -7,6 +7,7 @@
 mod api;
 mod base64;
 pub mod call;
+mod client_address;
 mod compression;
 mod cookies;
 pub mod envelope;

@@ -1,9 +1,10 @@
 //! Answers: what a use case returned, as status, headers and body. The only place that knows
 //! which status and which shape of body an error has (rest-api.md 5).
 
-use app::Error;
+use app::triggers::Rate;
+use app::{Error, Refused};
 use axum::Json;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -95,6 +96,7 @@ pub(crate) fn status(error: &Error) -> StatusCode {
         Error::InsufficientScope { .. } | Error::Forbidden(_) => StatusCode::FORBIDDEN,
         Error::NotFound(_) | Error::NotFoundPlain | Error::RecordNotFound => StatusCode::NOT_FOUND,
         Error::Parameters(_) | Error::BadRequest(_) | Error::Invalid(_) => StatusCode::BAD_REQUEST,
+        Error::Refused(refused) => status(&refused.error),
         Error::PipelineNotCreated { kept: false, .. } => StatusCode::BAD_REQUEST,
         Error::PipelineNotCreated { kept: true, .. } => StatusCode::UNPROCESSABLE_ENTITY,
         Error::Status { status, .. } | Error::StatusError { status, .. } => {
@@ -130,7 +132,7 @@ fn body(error: &Error) -> Value {
         Error::Reasoned(reasoned) => {
             let mut body = json!({
                 "message": reasoned.message,
-                "reason": reasoned.reason,
+                "reason_code": reasoned.reason,
                 "remedy": reasoned.remedy,
             });
             for (name, value) in &reasoned.more {
@@ -138,6 +140,7 @@ fn body(error: &Error) -> Value {
             }
             body
         }
+        Error::Refused(refused) => refused_body(refused),
         Error::TooMany { .. } => json!({"message": {"error": error.to_string()}}),
         Error::Unauthorized
         | Error::UnauthorizedMessage(_)
@@ -151,6 +154,16 @@ fn body(error: &Error) -> Value {
     }
 }
 
+/// GitLab's body, and beside it why and what to do.
+fn refused_body(refused: &Refused) -> Value {
+    let mut body = body(&refused.error);
+    if let Value::Object(fields) = &mut body {
+        fields.insert("reason_code".to_owned(), refused.reason.as_str().into());
+        fields.insert("remedy".to_owned(), refused.remedy.as_str().into());
+    }
+    body
+}
+
 fn add_headers(error: &Error, response: &mut Response) {
     match error {
         Error::InvalidToken(_) => challenge(response, "invalid_token", &error.to_string()),
@@ -160,8 +173,31 @@ fn add_headers(error: &Error, response: &mut Response) {
                 .headers_mut()
                 .insert(header::RETRY_AFTER, (*retry_after).into());
         }
+        Error::Refused(refused) => {
+            add_headers(&refused.error, response);
+            if let Some(rate) = &refused.rate {
+                add_rate(rate, response.headers_mut());
+            }
+        }
         _ => {}
     }
+}
+
+/// Says how often a token may be used, in GitLab's headers.
+pub(crate) fn add_rate(rate: &Rate, headers: &mut HeaderMap) {
+    for (name, value) in [
+        ("ratelimit-limit", rate.limit),
+        ("ratelimit-observed", rate.observed),
+        ("ratelimit-remaining", rate.remaining()),
+        // Whole seconds since 1970, rounded up: whoever comes then does not come too early.
+        ("ratelimit-reset", rate.resets_at.0.div_euclid(1_000_000) + 1),
+    ] {
+        headers.insert(HeaderName::from_static(name), value.into());
+    }
+    headers.insert(
+        HeaderName::from_static("ratelimit-name"),
+        HeaderValue::from_static("trigger_token"),
+    );
 }
 
 fn challenge(response: &mut Response, code: &str, description: &str) {
@@ -251,7 +287,7 @@ mod tests {
             ),
             (
                 app::error::Reasoned::error(410, "gone", "deleted", "make another"),
-                r#"410 {"message":"gone","reason":"deleted","remedy":"make another"}"#,
+                r#"410 {"message":"gone","reason_code":"deleted","remedy":"make another"}"#,
             ),
             (
                 Error::TooMany { retry_after: 3 },

@@ -1,12 +1,13 @@
 //! Trigger tokens and access tokens (rest-api.md 1.7, 15).
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::time::{Day, Time};
 use crate::user::UserBasic;
 
 /// A trigger token.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Trigger {
     /// Id.
     pub id: i64,
@@ -24,6 +25,43 @@ pub struct Trigger {
     pub expires_at: Option<Time>,
     /// Who created it.
     pub owner: Option<UserBasic>,
+    /// Ours: its limits, and what a rotation left.
+    #[serde(flatten)]
+    pub limits: TriggerLimits,
+}
+
+/// What Tripline adds to a trigger token.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TriggerLimits {
+    /// Whether it was shown when it was made and cannot be shown again.
+    pub show_once: bool,
+    /// Branches and tags that it is for; null = all.
+    pub allowed_refs: Option<Vec<String>>,
+    /// Variables that calls may bring; null = all.
+    pub allowed_variables: Option<Vec<String>>,
+    /// Inputs that calls may bring; null = all.
+    pub allowed_inputs: Option<Vec<String>>,
+    /// Variables that every call gets.
+    pub fixed_variables: Map<String, Value>,
+    /// Inputs that every call gets.
+    pub fixed_inputs: Map<String, Value>,
+    /// Networks that calls may come from; null = all.
+    pub allowed_networks: Option<Vec<String>>,
+    /// Calls in a minute; null = any number.
+    pub max_uses_per_minute: Option<u32>,
+    /// The token before the last rotation, while it is good.
+    pub previous: Option<PreviousTrigger>,
+    /// Whether it ends within a week.
+    pub expires_soon: bool,
+}
+
+/// A trigger token that was replaced and may still be used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreviousTrigger {
+    /// The first four characters after the prefix.
+    pub token: String,
+    /// When it ends.
+    pub expires_at: Time,
 }
 
 /// A personal, project, group or impersonation access token.

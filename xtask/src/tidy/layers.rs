@@ -42,7 +42,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("hyper-util", &["web", "runner", "server", "outbound"]),
     ("tokio-rustls", &["outbound"]),
     ("rustls-native-certs", &["outbound"]),
-    ("ipnet", &["outbound"]),
+    ("ipnet", &["outbound", "app"]),
     ("rusqlite", &["store"]),
     ("postgres", &["store", "testkit"]),
     ("gix", &["git"]),

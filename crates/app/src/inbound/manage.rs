@@ -158,7 +158,7 @@ pub async fn create(app: &App, caller: &Caller, key: ProjectKey, changes: Change
         None => {
             let new = NewTrigger {
                 description: format!("inbound hook {}", settings.name),
-                expires_at: None,
+                ..NewTrigger::default()
             };
             triggers::create(app, caller.clone(), key.clone(), new).await?.token.id
         }

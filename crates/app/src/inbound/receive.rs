@@ -1,5 +1,7 @@
 //! A delivery arrives: prove it, look at it, start a pipeline.
 
+use std::net::IpAddr;
+
 use bytes::Bytes;
 use model::inbound::RefRule;
 use model::{InboundHook, InboundOutcome, Project};
@@ -34,6 +36,8 @@ pub struct Delivery {
     pub headers: Headers,
     /// The body, byte for byte.
     pub body: Bytes,
+    /// Where it comes from.
+    pub address: Option<IpAddr>,
 }
 
 /// What became of a delivery.
@@ -135,8 +139,8 @@ async fn take(
         .read(move |tx| ops::inbound_hooks::token_digest(tx, project, token))
         .await?
         .ok_or(Error::NotFoundPlain)?;
-    let created = run_with(app, call, Token::Trigger(digest)).await?;
-    Ok(Received::Created(Box::new(created)))
+    let triggered = run_with(app, call, Token::Trigger(digest)).await?;
+    Ok(Received::Created(Box::new(triggered.created)))
 }
 
 /// Checks where a delivery comes from; the error is a reason for the log, or one of the server.
@@ -242,6 +246,7 @@ fn call(
         payload: text,
         pass_payload: settings.pass_payload,
         keys: keys(hook, &delivery.headers, entry),
+        address: delivery.address,
     })
 }
 
@@ -292,6 +297,7 @@ mod tests {
             query_token: None,
             headers: [("Content-Type", content_type)].into_iter().collect(),
             body: Bytes::from_static(body.as_bytes()),
+            address: None,
         };
         let form = "application/x-www-form-urlencoded; charset=utf-8";
         for (content_type, body, expected) in [

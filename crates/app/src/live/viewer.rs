@@ -1,5 +1,7 @@
 //! Who looks, and whether they may.
 
+use std::net::IpAddr;
+
 use model::{JobId, Pipeline, PipelineId, Project};
 use store::{Tx, ops};
 
@@ -28,6 +30,8 @@ pub enum Viewer {
         project: Option<ProjectKey>,
         /// Trigger token or job token.
         token: Token,
+        /// From which address.
+        address: Option<IpAddr>,
     },
 }
 
@@ -43,10 +47,11 @@ impl Viewer {
 
     /// Returns the holder of a token that starts pipelines.
     #[must_use]
-    pub fn starter(app: &App, project: Option<ProjectKey>, token: &str) -> Viewer {
+    pub fn starter(app: &App, project: Option<ProjectKey>, token: &str, address: Option<IpAddr>) -> Viewer {
         Viewer::Starter {
             project,
             token: Token::parse(app, token),
+            address,
         }
     }
 
@@ -77,10 +82,15 @@ impl Viewer {
                 let pipeline = ops::pipelines::get(tx, access.project.id, id)?.ok_or(Error::RecordNotFound)?;
                 Ok((access.project, pipeline))
             }
-            Viewer::Starter { project, token } => {
+            Viewer::Starter {
+                project,
+                token,
+                address,
+            } => {
                 let key = project.as_ref().ok_or(Error::NotFoundPlain)?;
                 let project = lookup::find(tx, key)?.ok_or(Error::NotFoundPlain)?;
                 let holder = holder(app, tx, token, &project)?;
+                holder.check_address(app, *address)?;
                 let pipeline = ops::pipelines::get(tx, project.id, id)?.ok_or(Error::NotFoundPlain)?;
                 let started_it = match &holder.via {
                     Via::Trigger(token) => pipeline.trigger_token_id == Some(token.id),

@@ -11,6 +11,7 @@ use model::{Project, Timestamp};
 
 use crate::lookup::ProjectKey;
 use crate::pipelines::create::Context;
+use crate::triggers::limits::Limits;
 use crate::triggers::run::Holder;
 
 /// Tokens remembered at most.
@@ -31,6 +32,8 @@ pub(crate) struct Known {
     pub(crate) project: Project,
     /// What a pipeline needs to know of it.
     pub(crate) context: Context,
+    /// What the token may be used for; `None` = everything that its owner may do.
+    pub(crate) limits: Option<Limits>,
 }
 
 /// The tokens that were used lately.

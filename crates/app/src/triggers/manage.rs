@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use model::{Timestamp, TriggerToken, TriggerTokenId, User};
+use model::{ProjectId, Timestamp, TriggerLimits, TriggerToken, TriggerTokenId, User};
 use store::ops::page::Page;
 use store::{Tx, ops};
 
@@ -12,6 +12,9 @@ use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::keys::{TRIGGER_TOKEN_PREFIX, new_token};
 use crate::lookup::{self, ProjectKey};
+use crate::triggers::given::{Limiting, unacceptable};
+use crate::triggers::limits::Fixed;
+use crate::triggers::run::ENDS_SOON;
 
 /// Longest description (GitLab's limit), in characters.
 const MAX_DESCRIPTION: usize = 2048;
@@ -26,17 +29,38 @@ pub struct Shown {
     pub token: TriggerToken,
     /// Who owns it.
     pub owner: User,
-    /// The whole token for its owner, its visible part for others.
+    /// The whole token for its owner if it can be shown, otherwise its visible part.
     pub text: String,
+    /// Whether that is the whole token.
+    pub is_whole: bool,
+    /// Variables and inputs that every call gets.
+    pub fixed: Fixed,
+    /// Whether it ends within a week.
+    pub ends_soon: bool,
 }
 
 /// What a new trigger token is to be.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct NewTrigger {
     /// Free text.
     pub description: String,
     /// From when on it is refused.
     pub expires_at: Option<Timestamp>,
+    /// Whether it is shown now and never again: no copy is kept then.
+    pub show_once: bool,
+    /// What it may be used for.
+    pub limiting: Limiting,
+}
+
+/// What changes about a trigger token. `None` leaves it as it is.
+#[derive(Clone, Debug, Default)]
+pub struct Changes {
+    /// Free text; the inner `None` clears it.
+    pub description: Option<Option<String>>,
+    /// Whether it is never shown again. There is no way back: the copy is gone.
+    pub show_once: Option<bool>,
+    /// What it may be used for.
+    pub limiting: Limiting,
 }
 
 /// Lists a project's trigger tokens by id, one page of them, and their number.
@@ -51,6 +75,33 @@ pub async fn list(app: &App, caller: Caller, key: ProjectKey, page: Page) -> Res
             let access = lookup::project_for(&this, tx, &caller, &key, Ability::ManageTriggers)?;
             let tokens = ops::trigger_tokens::list(tx, access.project.id, page)?;
             let total = ops::trigger_tokens::count(tx, access.project.id)?;
+            let shown = tokens
+                .into_iter()
+                .map(|token| show(&this, tx, &caller, token))
+                .collect::<Result<_>>()?;
+            Ok((shown, total))
+        })
+        .await
+}
+
+/// Lists the trigger tokens that were not used for some time, nor made in it, and their number.
+///
+/// # Errors
+///
+/// As [`list`].
+pub async fn unused(
+    app: &App,
+    caller: Caller,
+    key: ProjectKey,
+    unused_for: Duration,
+    page: Page,
+) -> Result<(Vec<Shown>, i64)> {
+    let this = app.clone();
+    app.store
+        .read(move |tx| {
+            let access = lookup::project_for(&this, tx, &caller, &key, Ability::ManageTriggers)?;
+            let since = this.clock.now() - unused_for;
+            let (tokens, total) = ops::trigger_tokens::unused_since(tx, access.project.id, since, page)?;
             let shown = tokens
                 .into_iter()
                 .map(|token| show(&this, tx, &caller, token))
@@ -95,62 +146,95 @@ pub async fn create(app: &App, caller: Caller, key: ProjectKey, new: NewTrigger)
                     &format!("Maximum number of pipeline triggers ({most}) exceeded"),
                 ));
             }
+            let draft = draft(&this, access.project.id, owner, &new, &text)?;
             let token = ops::trigger_tokens::create(
                 tx,
                 &ops::trigger_tokens::NewTriggerToken {
-                    project_id: access.project.id,
-                    owner_id: owner.id,
+                    project_id: draft.project_id,
+                    owner_id: draft.owner_id,
                     digest: &this.keys.digest(&text),
-                    description: Some(&new.description),
-                    short: short(&text),
-                    sealed: &this.keys.seal(SEALED_FOR, text.as_bytes()),
-                    created_at: this.clock.now(),
-                    expires_at: new.expires_at,
+                    description: draft.description.as_deref(),
+                    short: &draft.short,
+                    sealed: &draft.sealed,
+                    created_at: draft.created_at,
+                    expires_at: draft.expires_at,
+                    limits: &draft.limits,
+                    fixed: draft.fixed.as_deref(),
                 },
             )?;
             Ok(Shown {
-                token,
-                owner: owner.clone(),
                 text: text.clone(),
+                is_whole: true,
+                ..show(&this, tx, &caller, token)?
             })
         })
         .await
 }
 
-/// Changes a trigger token's description; none clears it.
+/// A token as it will be stored, but for its id.
+fn draft(app: &App, project: ProjectId, owner: &User, new: &NewTrigger, text: &str) -> Result<TriggerToken> {
+    let now = app.clock.now();
+    let mut token = TriggerToken {
+        id: TriggerTokenId(0),
+        project_id: project,
+        owner_id: owner.id,
+        description: Some(new.description.clone()),
+        short: short(text).to_owned(),
+        sealed: sealed(app, text, new.show_once),
+        created_at: now,
+        updated_at: now,
+        last_used_at: None,
+        expires_at: new.expires_at,
+        limits: TriggerLimits::default(),
+        fixed: None,
+        previous: None,
+    };
+    new.limiting.apply(app, &mut token)?;
+    Ok(token)
+}
+
+/// The copy of a token from which it is shown again; of one that is shown once there is none.
+pub(super) fn sealed(app: &App, text: &str, show_once: bool) -> Vec<u8> {
+    if show_once {
+        return Vec::new();
+    }
+    app.keys.seal(SEALED_FOR, text.as_bytes())
+}
+
+/// Changes a trigger token.
 ///
 /// # Errors
 ///
-/// As [`get`]; 403 when the caller does not own the token.
-pub async fn update(
-    app: &App,
-    caller: Caller,
-    key: ProjectKey,
-    id: TriggerTokenId,
-    description: Option<String>,
-) -> Result<Shown> {
+/// As [`get`]; 403 when the caller does not own the token; 400 for a limit that is none, or when a token that is
+/// shown once is to be shown again.
+pub async fn update(app: &App, caller: Caller, key: ProjectKey, id: TriggerTokenId, changes: Changes) -> Result<Shown> {
     let this = app.clone();
     app.store
         .write(move |tx| {
-            let token = find(&this, tx, &caller, &key, id)?;
-            if caller.user().is_none_or(|user| user.id != token.owner_id) {
-                let reason = "The current user is not authorized to update the pipeline trigger token";
-                return Err(Error::Forbidden(Some(reason.to_owned())));
+            let mut token = find_own(&this, tx, &caller, &key, id)?;
+            if let Some(description) = &changes.description {
+                if description
+                    .as_ref()
+                    .is_some_and(|text| text.chars().count() > MAX_DESCRIPTION)
+                {
+                    let reason = "Attempted to update the pipeline trigger token but failed";
+                    return Err(Error::BadRequest(reason.to_owned()));
+                }
+                token.description.clone_from(description);
             }
-            if description
-                .as_ref()
-                .is_some_and(|text| text.chars().count() > MAX_DESCRIPTION)
-            {
-                let reason = "Attempted to update the pipeline trigger token but failed";
-                return Err(Error::BadRequest(reason.to_owned()));
+            match changes.show_once {
+                Some(true) => token.sealed = Vec::new(),
+                Some(false) if token.is_shown_once() => {
+                    return Err(unacceptable(
+                        "show_once",
+                        "cannot be undone: no copy of the token was kept",
+                    ));
+                }
+                _ => {}
             }
-            let now = this.clock.now();
-            ops::trigger_tokens::describe(tx, token.id, description.as_deref(), now)?;
-            let token = TriggerToken {
-                description: description.clone(),
-                updated_at: now,
-                ..token
-            };
+            changes.limiting.apply(&this, &mut token)?;
+            token.updated_at = this.clock.now();
+            ops::trigger_tokens::update(tx, &token)?;
             show(&this, tx, &caller, token)
         })
         .await
@@ -192,19 +276,44 @@ fn find(app: &App, tx: &mut dyn Tx, caller: &Caller, key: &ProjectKey, id: Trigg
     ops::trigger_tokens::get(tx, access.project.id, id)?.ok_or(Error::RecordNotFound)
 }
 
-fn show(app: &App, tx: &mut dyn Tx, caller: &Caller, token: TriggerToken) -> Result<Shown> {
+/// Finds a token that the caller may change: only its owner, whose access it lends.
+pub(super) fn find_own(
+    app: &App,
+    tx: &mut dyn Tx,
+    caller: &Caller,
+    key: &ProjectKey,
+    id: TriggerTokenId,
+) -> Result<TriggerToken> {
+    let token = find(app, tx, caller, key, id)?;
+    if caller.user().is_none_or(|user| user.id != token.owner_id) {
+        let reason = "The current user is not authorized to update the pipeline trigger token";
+        return Err(Error::Forbidden(Some(reason.to_owned())));
+    }
+    Ok(token)
+}
+
+pub(super) fn show(app: &App, tx: &mut dyn Tx, caller: &Caller, token: TriggerToken) -> Result<Shown> {
     let owner = ops::users::get(tx, token.owner_id)?.ok_or(Error::RecordNotFound)?;
-    let text = if caller.user().is_some_and(|user| user.id == owner.id) {
+    let is_whole = !token.is_shown_once() && caller.user().is_some_and(|user| user.id == owner.id);
+    let text = if is_whole {
         let plain = app.keys.open(SEALED_FOR, &token.sealed).map_err(Error::internal)?;
         String::from_utf8(plain).map_err(Error::internal)?
     } else {
         token.short.clone()
     };
-    Ok(Shown { token, owner, text })
+    let now = app.clock.now();
+    Ok(Shown {
+        fixed: Fixed::of(app, &token)?,
+        ends_soon: token.expires_at.is_some_and(|end| end > now && end <= now + ENDS_SOON),
+        token,
+        owner,
+        text,
+        is_whole,
+    })
 }
 
 /// The part of a token that others see.
-fn short(token: &str) -> &str {
+pub(super) fn short(token: &str) -> &str {
     let body = token.strip_prefix(TRIGGER_TOKEN_PREFIX).unwrap_or(token);
     body.get(..SHORT_LENGTH).unwrap_or(body)
 }
@@ -213,7 +322,12 @@ fn check(app: &App, new: &NewTrigger) -> Result<()> {
     if new.description.chars().count() > MAX_DESCRIPTION {
         return Err(unacceptable("description", "is too long (maximum is 2048 characters)"));
     }
-    let Some(expires_at) = new.expires_at else {
+    check_end(app, new.expires_at)
+}
+
+/// Checks the end of a token that is made or made anew.
+pub(super) fn check_end(app: &App, expires_at: Option<Timestamp>) -> Result<()> {
+    let Some(expires_at) = expires_at else {
         return Ok(());
     };
     let now = app.clock.now();
@@ -229,11 +343,6 @@ fn check(app: &App, new: &NewTrigger) -> Result<()> {
         return Err(unacceptable("expires_at", "must be in the future"));
     }
     Ok(())
-}
-
-/// `400 Bad request - {"field":["text"]}`: the form these endpoints use.
-fn unacceptable(field: &str, text: &str) -> Error {
-    Error::BadRequest(serde_json::json!({ field: [text] }).to_string())
 }
 
 #[cfg(test)]

@@ -1,10 +1,18 @@
-//! Trigger tokens: using one, and managing them (rest-api.md 1).
+//! Trigger tokens: using one, limiting what it may do, and managing them (rest-api.md 1).
 
+mod given;
 mod known;
+mod limits;
 mod manage;
+mod rotate;
 mod run;
+mod uses;
 
+pub use given::Limiting;
 pub use known::KnownTokens;
-pub use manage::{NewTrigger, Shown, create, delete, get, list, update};
-pub use run::{Token, TriggerCall, dry_run, run};
+pub use limits::Fixed;
+pub use manage::{Changes, NewTrigger, Shown, create, delete, get, list, unused, update};
+pub use rotate::{Rotating, rotate};
+pub use run::{Notes, Token, TriggerCall, Triggered, dry_run, run};
 pub(crate) use run::{Via, holder, run_with};
+pub use uses::{Rate, Uses};

@@ -3,12 +3,14 @@
 //! The order of decisions is rest-api.md 1.3. The token alone decides who calls; a caller without a
 //! valid one learns nothing, not even whether the project exists.
 
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use model::definition::GivenVariable;
 use model::{AccessLevel, Job, Project, Sha, Source, Timestamp, TriggerToken, User, VariableKind};
 use serde_json::Value as Json;
-use store::{Tx, ops};
+use store::{StoreError, Tx, ops};
 
 use crate::error::{Error, Result};
 use crate::lookup::{self, ProjectKey};
@@ -19,10 +21,15 @@ use crate::pipelines::dry_run::{self, DryRun};
 use crate::pipelines::idempotency::{Key, Once};
 use crate::pipelines::request::{NewPipeline, Provenance, Skip, Upstream};
 use crate::triggers::known::Known;
+use crate::triggers::limits::Limits;
+use crate::triggers::uses::Rate;
 use crate::{App, keys};
 
 /// Name of the variable that holds the call itself.
 const PAYLOAD_VARIABLE: &str = "TRIGGER_PAYLOAD";
+
+/// How long before its end a token is said to end soon (GitLab's time for tokens).
+pub(super) const ENDS_SOON: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// A trigger call whose parameters have the right types.
 #[derive(Clone, Debug)]
@@ -43,6 +50,26 @@ pub struct TriggerCall {
     pub pass_payload: bool,
     /// What the caller calls this call.
     pub keys: Vec<Key>,
+    /// Where it comes from.
+    pub address: Option<IpAddr>,
+}
+
+/// A pipeline that a call started.
+#[derive(Debug)]
+pub struct Triggered {
+    /// The pipeline.
+    pub created: Created,
+    /// What the caller should know of its token.
+    pub notes: Notes,
+}
+
+/// What the caller should know of its token.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Notes {
+    /// How often it may be used, where that is limited.
+    pub rate: Option<Rate>,
+    /// When it ends, if that is soon.
+    pub ends_at: Option<Timestamp>,
 }
 
 /// Starts a pipeline.
@@ -50,35 +77,44 @@ pub struct TriggerCall {
 /// # Errors
 ///
 /// 404 for an unknown project or token or one that do not belong together, 401 for the token of a
-/// job that does not run, otherwise what [`create::create`] says.
-pub async fn run(app: &App, call: TriggerCall) -> Result<Created> {
+/// job that does not run, what the token's limits say, otherwise what [`create::create`] says.
+pub async fn run(app: &App, call: TriggerCall) -> Result<Triggered> {
     let token = Token::parse(app, &call.token);
     run_with(app, call, token).await
 }
 
 /// Starts a pipeline with a token that is known already; that of the call does not count.
-pub(crate) async fn run_with(app: &App, call: TriggerCall, token: Token) -> Result<Created> {
-    let (request, known) = checked(app, call, token).await?;
-    create::create(app, request, &known.context).await
+pub(crate) async fn run_with(app: &App, call: TriggerCall, token: Token) -> Result<Triggered> {
+    let (request, known, notes) = checked(app, call, token).await?;
+    let created = create::create(app, request, &known.context).await?;
+    Ok(Triggered { created, notes })
 }
 
-/// Says what [`run`] would start; stores nothing, not even that the token was used.
+/// Says what [`run`] would start; stores nothing, not even that the token was used. Limits count it as a use.
 ///
 /// Values of the project's own variables are not told: whoever holds a token may use them, not read them.
 ///
 /// # Errors
 ///
 /// The same.
-pub async fn dry_run(app: &App, call: TriggerCall) -> Result<DryRun> {
+pub async fn dry_run(app: &App, call: TriggerCall) -> Result<(DryRun, Notes)> {
     let token = Token::parse(app, &call.token);
-    let (request, known) = checked(app, call, token).await?;
-    dry_run::dry_run(app, request, &known.context, Reveal::CALLER).await
+    let (request, known, notes) = checked(app, call, token).await?;
+    let dry_run = dry_run::dry_run(app, request, &known.context, Reveal::CALLER).await?;
+    Ok((dry_run, notes))
 }
 
-async fn checked(app: &App, call: TriggerCall, token: Token) -> Result<(NewPipeline, Arc<Known>)> {
+async fn checked(app: &App, call: TriggerCall, token: Token) -> Result<(NewPipeline, Arc<Known>, Notes)> {
     let key = call.project.clone().ok_or(Error::NotFoundPlain)?;
+    let address = call.address;
     let known = known(app, key, token).await?;
-    Ok((request(app, call, &known.holder, &known.project), known))
+    let mut request = request(app, call, &known.holder, &known.project);
+    let rate = match &known.limits {
+        None => None,
+        Some(limits) => limits.apply(app, &mut request, address).await?,
+    };
+    let ends_at = known.holder.ends_soon(app.clock.now());
+    Ok((request, known, Notes { rate, ends_at }))
 }
 
 /// Finds out what a token stands for, or remembers it.
@@ -101,10 +137,15 @@ async fn known(app: &App, key: ProjectKey, token: Token) -> Result<Arc<Known>> {
             let project = lookup::find(tx, &key)?.ok_or(Error::NotFoundPlain)?;
             let holder = holder(&app_in_read, tx, &token, &project)?;
             let context = create::context(tx, &project)?;
+            let limits = match &holder.via {
+                Via::Trigger(token) => Limits::of(&app_in_read, token)?,
+                Via::Job(_) => None,
+            };
             Ok::<_, Error>(Known {
                 holder,
                 project,
                 context,
+                limits,
             })
         })
         .await?;
@@ -161,9 +202,31 @@ impl Holder {
 
     /// Whether the token's time is over.
     pub(crate) fn has_expired(&self, now: Timestamp) -> bool {
+        self.ends_at().is_some_and(|end| end <= now)
+    }
+
+    /// Refuses an address that the token may not be used from.
+    ///
+    /// # Errors
+    ///
+    /// 403 with a reason; or what is wrong with the server.
+    pub(crate) fn check_address(&self, app: &App, address: Option<IpAddr>) -> Result<()> {
+        let Via::Trigger(token) = &self.via else { return Ok(()) };
+        match Limits::of(app, token)? {
+            Some(limits) => limits.check_address(address),
+            None => Ok(()),
+        }
+    }
+
+    /// When the token's time will be over, if that is soon.
+    fn ends_soon(&self, now: Timestamp) -> Option<Timestamp> {
+        self.ends_at().filter(|end| *end <= now + ENDS_SOON)
+    }
+
+    fn ends_at(&self) -> Option<Timestamp> {
         match &self.via {
-            Via::Trigger(token) => token.expires_at.is_some_and(|expiry| expiry <= now),
-            Via::Job(_) => false,
+            Via::Trigger(token) => token.expires_at,
+            Via::Job(_) => None,
         }
     }
 }
@@ -171,7 +234,7 @@ impl Holder {
 /// The token itself.
 #[derive(Debug)]
 pub(crate) enum Via {
-    Trigger(TriggerToken),
+    Trigger(Box<TriggerToken>),
     Job(Box<Job>),
 }
 
@@ -179,7 +242,7 @@ pub(crate) enum Via {
 pub(crate) fn holder(app: &App, tx: &mut dyn Tx, token: &Token, project: &Project) -> Result<Holder> {
     match token {
         Token::Trigger(digest) => {
-            let trigger = ops::trigger_tokens::by_digest(tx, digest)?
+            let trigger = by_digest(tx, digest)?
                 .filter(|trigger| trigger.project_id == project.id)
                 .filter(|trigger| trigger.expires_at.is_none_or(|expiry| app.clock.now() < expiry))
                 .ok_or(Error::NotFoundPlain)?;
@@ -188,7 +251,7 @@ pub(crate) fn holder(app: &App, tx: &mut dyn Tx, token: &Token, project: &Projec
             Ok(Holder {
                 user,
                 role,
-                via: Via::Trigger(trigger),
+                via: Via::Trigger(Box::new(trigger)),
             })
         }
         Token::Job(text) => {
@@ -214,6 +277,23 @@ pub(crate) fn holder(app: &App, tx: &mut dyn Tx, token: &Token, project: &Projec
             })
         }
     }
+}
+
+/// Finds a trigger token. One that a rotation replaced is the new one with the old one's visible part and end.
+fn by_digest(tx: &mut dyn Tx, digest: &[u8; 32]) -> Result<Option<TriggerToken>, StoreError> {
+    if let Some(token) = ops::trigger_tokens::by_digest(tx, digest)? {
+        return Ok(Some(token));
+    }
+    let found = ops::trigger_tokens::by_previous_digest(tx, digest)?;
+    Ok(found.and_then(|token| {
+        let previous = token.previous.clone()?;
+        let ends = token.expires_at.map_or(previous.until, |end| end.min(previous.until));
+        Some(TriggerToken {
+            short: previous.short,
+            expires_at: Some(ends),
+            ..token
+        })
+    }))
 }
 
 fn request(app: &App, call: TriggerCall, holder: &Holder, project: &Project) -> NewPipeline {

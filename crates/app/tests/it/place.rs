@@ -79,6 +79,7 @@ impl Place {
             outbound,
             configs: app::pipelines::config::ConfigCache::default(),
             known_tokens: app::triggers::KnownTokens::default(),
+            uses: app::triggers::Uses::default(),
             desk: Desk::default(),
             bridges: app::bridges::Queue::default(),
             logs: Logs::default(),

@@ -47,7 +47,7 @@ fn a_call_sent_again_answers_with_its_first_pipeline(server: &mut TestServer) {
     // The ref may be gone and the configuration broken: the first answer stands.
     let other = call(&project, &token, key, &[("variables[A]", "b")]);
     assert_eq!(other.status, 422);
-    assert_eq!(other.json()["reason"], "idempotency_key_reused");
+    assert_eq!(other.json()["reason_code"], "idempotency_key_reused");
     assert_eq!(pipelines(&project), before + 1);
 
     // The key of another token is another key.
@@ -62,13 +62,13 @@ fn a_call_sent_again_answers_with_its_first_pipeline(server: &mut TestServer) {
         .expect(204);
     let gone = call(&project, &token, key, &[]);
     assert_eq!(
-        (gone.status, &gone.json()["reason"]),
+        (gone.status, &gone.json()["reason_code"]),
         (410, &json!("idempotent_pipeline_deleted"))
     );
     for bad in ["", "\"\"", &"x".repeat(256), "a\tb"] {
         let refused = call(&project, &token, ("Idempotency-Key", bad), &[]);
         assert_eq!(
-            (refused.status, &refused.json()["reason"]),
+            (refused.status, &refused.json()["reason_code"]),
             (400, &json!("idempotency_key_invalid")),
             "{bad}"
         );

@@ -158,7 +158,7 @@ fn a_push_on_github_starts_one_pipeline(server: &mut TestServer) {
         &github_push("topic", TWO),
     );
     assert_eq!(
-        (reused.status, &reused.json()["reason"]),
+        (reused.status, &reused.json()["reason_code"]),
         (422, &json!("idempotency_key_reused"))
     );
 
@@ -270,7 +270,7 @@ fn github_sends_forms_too(server: &mut TestServer) {
     ] {
         let refused = hook.github("push", "same", body);
         assert_eq!(
-            (refused.status, &refused.json()["reason"]),
+            (refused.status, &refused.json()["reason_code"]),
             (400, &json!(reason)),
             "{body:.20}"
         );

@@ -25,6 +25,8 @@ mod remote_includes;
 mod resource_groups;
 mod runners;
 mod soak;
+mod token_life;
+mod token_limits;
 mod triggers;
 
 use testkit::{AnotherServer, Database, ServerOptions, TestServer};

@@ -1,13 +1,13 @@
 //! Trigger tokens, found by their keyed digest.
 
-use model::{ProjectId, Timestamp, TriggerToken, TriggerTokenId, UserId};
+use model::{PreviousToken, ProjectId, Timestamp, TriggerLimits, TriggerToken, TriggerTokenId, UserId};
 
 use super::page::Page;
 use crate::error::StoreError;
 use crate::row::{Row, column};
 use crate::sql::statements;
 use crate::tx::Tx;
-use crate::value::params;
+use crate::value::{Json, params};
 
 /// A token to be created.
 #[derive(Clone, Debug)]
@@ -22,29 +22,49 @@ pub struct NewTriggerToken<'a> {
     pub description: Option<&'a str>,
     /// First four characters after the prefix.
     pub short: &'a str,
-    /// The token, encrypted.
+    /// The token, encrypted; empty when it cannot be shown again.
     pub sealed: &'a [u8],
     /// From when on it is refused.
     pub expires_at: Option<Timestamp>,
+    /// What it may be used for.
+    pub limits: &'a TriggerLimits,
+    /// Variables and inputs that every call gets, encrypted.
+    pub fixed: Option<&'a [u8]>,
     /// Now.
     pub created_at: Timestamp,
 }
 
 macro_rules! columns {
     () => {
-        "id, project_id, owner_id, description, short, sealed, created_at, updated_at, last_used_at, expires_at"
+        "id, project_id, owner_id, description, short, sealed, created_at, updated_at, last_used_at, expires_at, limits, fixed, \
+         previous_short, previous_until"
     };
 }
 
 statements! {
-    INSERT = "INSERT INTO trigger_tokens (project_id, owner_id, digest, description, short, sealed, created_at, updated_at, expires_at) \
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8) RETURNING id";
+    INSERT = "INSERT INTO trigger_tokens (project_id, owner_id, digest, description, short, sealed, created_at, updated_at, expires_at, limits, fixed) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8, ?9, ?10) RETURNING id";
+    BY_PREVIOUS_DIGEST = concat!("SELECT ", columns!(), " FROM trigger_tokens WHERE previous_digest = ?1");
     BY_DIGEST = concat!("SELECT ", columns!(), " FROM trigger_tokens WHERE digest = ?1");
     GET = concat!("SELECT ", columns!(), " FROM trigger_tokens WHERE project_id = ?1 AND id = ?2");
     BY_ID = concat!("SELECT ", columns!(), " FROM trigger_tokens WHERE id = ?1");
     OF_PROJECT = concat!("SELECT ", columns!(), " FROM trigger_tokens WHERE project_id = ?1 ORDER BY id LIMIT ?2 OFFSET ?3");
     COUNT = "SELECT COUNT(*) FROM trigger_tokens WHERE project_id = ?1";
-    DESCRIBE = "UPDATE trigger_tokens SET description = ?2, updated_at = ?3 WHERE id = ?1";
+    UNUSED = concat!("SELECT ", columns!(), " FROM trigger_tokens WHERE project_id = ?1 \
+        AND COALESCE(last_used_at, created_at) < ?2 ORDER BY id LIMIT ?3 OFFSET ?4");
+    COUNT_UNUSED = "SELECT COUNT(*) FROM trigger_tokens WHERE project_id = ?1 AND COALESCE(last_used_at, created_at) < ?2";
+    UPDATE = "UPDATE trigger_tokens SET description = ?2, sealed = ?3, limits = ?4, fixed = ?5, updated_at = ?6 WHERE id = ?1";
+    ROTATE = "UPDATE trigger_tokens SET previous_digest = CASE WHEN CAST(?6 AS BIGINT) IS NULL THEN NULL ELSE digest END, \
+        previous_short = CASE WHEN CAST(?6 AS BIGINT) IS NULL THEN NULL ELSE short END, previous_until = ?6, \
+        digest = ?2, short = ?3, sealed = ?4, expires_at = ?5, expiry_told = FALSE, updated_at = ?7 WHERE id = ?1";
+    EXPIRING = concat!("SELECT ", columns!(), " FROM trigger_tokens WHERE expires_at IS NOT NULL AND NOT expiry_told \
+        AND expires_at > ?1 AND expires_at <= ?2 ORDER BY expires_at LIMIT ?3");
+    TELL_EXPIRY = "UPDATE trigger_tokens SET expiry_told = TRUE WHERE id = ?1 AND NOT expiry_told";
+    USE = "INSERT INTO trigger_token_uses (token_id, started_at, uses) VALUES (?1, ?2, 1) \
+        ON CONFLICT (token_id) DO UPDATE SET \
+        uses = CASE WHEN trigger_token_uses.started_at > ?3 THEN trigger_token_uses.uses + 1 ELSE 1 END, \
+        started_at = CASE WHEN trigger_token_uses.started_at > ?3 THEN trigger_token_uses.started_at ELSE ?2 END \
+        RETURNING started_at, uses";
     DELETE = "DELETE FROM trigger_tokens WHERE project_id = ?1 AND id = ?2";
     TOUCH = "UPDATE trigger_tokens SET last_used_at = ?2 WHERE id = ?1 AND (last_used_at IS NULL OR last_used_at < ?3)";
 }
@@ -65,7 +85,9 @@ pub fn create(tx: &mut dyn Tx, new: &NewTriggerToken<'_>) -> Result<TriggerToken
             new.short,
             new.sealed,
             new.created_at,
-            new.expires_at
+            new.expires_at,
+            limits_text(new.limits).as_deref(),
+            new.fixed
         ],
         column,
     )?;
@@ -80,6 +102,9 @@ pub fn create(tx: &mut dyn Tx, new: &NewTriggerToken<'_>) -> Result<TriggerToken
         updated_at: new.created_at,
         last_used_at: None,
         expires_at: new.expires_at,
+        limits: new.limits.clone(),
+        fixed: new.fixed.map(<[u8]>::to_vec),
+        previous: None,
     })
 }
 
@@ -90,6 +115,15 @@ pub fn create(tx: &mut dyn Tx, new: &NewTriggerToken<'_>) -> Result<TriggerToken
 /// What the database said.
 pub fn by_digest(tx: &mut dyn Tx, digest: &[u8; 32]) -> Result<Option<TriggerToken>, StoreError> {
     tx.optional(&BY_DIGEST, params![digest], read)
+}
+
+/// Returns the token whose digest was that before its last rotation, however long ago that was.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn by_previous_digest(tx: &mut dyn Tx, digest: &[u8; 32]) -> Result<Option<TriggerToken>, StoreError> {
+    tx.optional(&BY_PREVIOUS_DIGEST, params![digest], read)
 }
 
 /// Returns a token of a project.
@@ -128,18 +162,117 @@ pub fn count(tx: &mut dyn Tx, project: ProjectId) -> Result<i64, StoreError> {
     tx.one(&COUNT, params![project], column)
 }
 
-/// Sets or clears the description.
+/// Lists the tokens of a project that were not used since a moment, nor made since, by id; and counts them.
 ///
 /// # Errors
 ///
 /// What the database said.
-pub fn describe(
+pub fn unused_since(
+    tx: &mut dyn Tx,
+    project: ProjectId,
+    since: Timestamp,
+    page: Page,
+) -> Result<(Vec<TriggerToken>, i64), StoreError> {
+    Ok((
+        tx.all(&UNUSED, params![project, since, page.limit, page.offset], read)?,
+        tx.one(&COUNT_UNUSED, params![project, since], column)?,
+    ))
+}
+
+/// Stores description, limits and fixed values, and whether the token can be shown again.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn update(tx: &mut dyn Tx, token: &TriggerToken) -> Result<bool, StoreError> {
+    super::restrict(
+        tx,
+        &UPDATE,
+        params![
+            token.id,
+            token.description.as_deref(),
+            &token.sealed,
+            limits_text(&token.limits).as_deref(),
+            token.fixed.as_deref(),
+            token.updated_at
+        ],
+    )
+}
+
+/// What a token becomes by a rotation.
+#[derive(Clone, Debug)]
+pub struct Rotation<'a> {
+    /// Keyed digest of the new token.
+    pub digest: &'a [u8; 32],
+    /// First four characters after the prefix.
+    pub short: &'a str,
+    /// The new token, encrypted; empty when it cannot be shown again.
+    pub sealed: &'a [u8],
+    /// From when on it is refused.
+    pub expires_at: Option<Timestamp>,
+    /// How long the old one may still be used; `None` = no longer.
+    pub previous_until: Option<Timestamp>,
+    /// Now.
+    pub at: Timestamp,
+}
+
+/// Replaces a token; what an earlier rotation left ends.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn rotate(tx: &mut dyn Tx, id: TriggerTokenId, new: &Rotation<'_>) -> Result<bool, StoreError> {
+    super::restrict(
+        tx,
+        &ROTATE,
+        params![
+            id,
+            new.digest,
+            new.short,
+            new.sealed,
+            new.expires_at,
+            new.previous_until,
+            new.at
+        ],
+    )
+}
+
+/// Lists tokens that expire between two moments and of which nobody was told.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn expiring(
+    tx: &mut dyn Tx,
+    after: Timestamp,
+    until: Timestamp,
+    most: i64,
+) -> Result<Vec<TriggerToken>, StoreError> {
+    tx.all(&EXPIRING, params![after, until, most], read)
+}
+
+/// Notes that somebody is told of a token's end; false when that was done before.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn tell_expiry(tx: &mut dyn Tx, id: TriggerTokenId) -> Result<bool, StoreError> {
+    Ok(tx.execute(&TELL_EXPIRY, params![id])? > 0)
+}
+
+/// Counts a use of a token on all servers together; returns when its period began and the uses in it.
+/// A period that began at or before `lapsed` is over.
+///
+/// # Errors
+///
+/// [`StoreError::ForeignKey`] when there is no such token any more.
+pub fn count_use(
     tx: &mut dyn Tx,
     id: TriggerTokenId,
-    description: Option<&str>,
     now: Timestamp,
-) -> Result<bool, StoreError> {
-    Ok(tx.execute(&DESCRIBE, params![id, description, now])? > 0)
+    lapsed: Timestamp,
+) -> Result<(Timestamp, i64), StoreError> {
+    tx.one(&USE, params![id, now, lapsed], |row| Ok((row.read()?, row.read()?)))
 }
 
 /// Deletes a token of a project for good.
@@ -177,5 +310,18 @@ fn read(row: &Row<'_>) -> Result<TriggerToken, StoreError> {
         updated_at: row.read()?,
         last_used_at: row.read()?,
         expires_at: row.read()?,
+        limits: row
+            .read::<Option<Json<TriggerLimits>>>()?
+            .map(|json| json.0)
+            .unwrap_or_default(),
+        fixed: row.read()?,
+        previous: {
+            let (short, until): (Option<String>, Option<Timestamp>) = (row.read()?, row.read()?);
+            short.zip(until).map(|(short, until)| PreviousToken { short, until })
+        },
     })
+}
+
+fn limits_text(limits: &TriggerLimits) -> Option<String> {
+    (!limits.is_empty()).then(|| Json::text(limits))
 }

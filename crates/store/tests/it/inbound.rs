@@ -20,6 +20,8 @@ fn token(tx: &mut dyn Tx) -> Result<TriggerToken, StoreError> {
         short: "abcd",
         sealed: b"sealed",
         expires_at: None,
+        limits: &model::TriggerLimits::default(),
+        fixed: None,
         created_at: NOW,
     };
     trigger_tokens::create(tx, &new)

@@ -20,3 +20,4 @@ mod schedules;
 mod servers;
 mod sessions;
 mod statements;
+mod trigger_tokens;

@@ -1,4 +1,4 @@
-//! Projects, who sees them, their members, protected refs, trigger tokens and variables.
+//! Projects, who sees them, their members, protected refs and variables.
 
 use model::project::{ProjectSettings, ProtectedRef};
 use model::{AccessLevel, Project, ProjectId, Timestamp, User, VariableKind, Visibility};
@@ -8,9 +8,8 @@ use store::ops::members::{self, Member, Place};
 use store::ops::namespaces::{self, NewNamespace};
 use store::ops::page::{Page, Sort};
 use store::ops::projects::{self, NewProject, ProjectFilter, ProjectOrder, Viewer};
-use store::ops::trigger_tokens::{self, NewTriggerToken};
 use store::ops::variables::{self, NewVariable, VariableOwner};
-use store::ops::{pipelines, protected_refs};
+use store::ops::{pipelines, protected_refs, trigger_tokens};
 
 use crate::fixture::{self, NOW, on_both};
 
@@ -192,7 +191,7 @@ on_both! {
                 let pipeline = fixture::pipeline(tx, &project)?;
                 fixture::jobs_of(tx, &pipeline, &["a", "b"], model::Status::Success)?;
             }
-            trigger_tokens::create(tx, &trigger_token(&project, &user))?;
+            trigger_tokens::create(tx, &crate::trigger_tokens::new(&project, &user))?;
             variables::create(tx, VariableOwner::Project(project.id), &variable("KEY", "*"))?;
             members::add(tx, Place::Project(project.id), &member(&user, AccessLevel::Owner, None))?;
             Ok(project)
@@ -233,30 +232,6 @@ on_both! {
         assert!(!opened.write(move |tx| protected_refs::delete(tx, id, true, "main")));
         assert!(opened.write(move |tx| protected_refs::delete(tx, id, false, "main")));
         assert_eq!(opened.read(move |tx| protected_refs::list(tx, id)), []);
-    }
-
-    fn a_trigger_token_is_found_described_and_deleted(opened) {
-        let token = opened.write(|tx| {
-            let user = fixture::user(tx, "ada")?;
-            let project = fixture::project(tx, &user, "one")?;
-            trigger_tokens::create(tx, &trigger_token(&project, &user))
-        });
-        let (project, id) = (token.project_id, token.id);
-        assert_eq!(opened.read(|tx| trigger_tokens::by_digest(tx, &[9; 32])), Some(token.clone()));
-        assert_eq!(opened.read(move |tx| trigger_tokens::get(tx, ProjectId(404), id)), None);
-        assert_eq!(opened.read(move |tx| trigger_tokens::by_id(tx, id)), Some(token));
-        let later = Timestamp(NOW.0 + 5_000_000);
-        opened.write(move |tx| {
-            trigger_tokens::describe(tx, id, None, later)?;
-            trigger_tokens::touch(tx, id, later)?;
-            trigger_tokens::touch(tx, id, Timestamp(later.0 + 10))
-        });
-        let listed = opened.read(move |tx| trigger_tokens::list(tx, project, Page::all()));
-        assert_eq!((listed[0].description.as_ref(), listed[0].updated_at), (None, later));
-        assert_eq!(listed[0].last_used_at, Some(later), "a burst is noted once");
-        assert_eq!(opened.read(move |tx| trigger_tokens::count(tx, project)), 1);
-        assert!(opened.write(move |tx| trigger_tokens::delete(tx, project, id)));
-        assert_eq!(opened.read(|tx| trigger_tokens::by_digest(tx, &[9; 32])), None);
     }
 
     fn a_key_is_taken_once_for_each_scope(opened) {
@@ -425,19 +400,6 @@ fn list(opened: &fixture::Opened, filter: ProjectFilter<'static>) -> Vec<String>
         names.sort();
         Ok(names)
     })
-}
-
-fn trigger_token<'a>(project: &Project, owner: &User) -> NewTriggerToken<'a> {
-    NewTriggerToken {
-        project_id: project.id,
-        owner_id: owner.id,
-        digest: &[9; 32],
-        description: Some("hook"),
-        short: "abcd",
-        sealed: &[1, 2, 3],
-        expires_at: None,
-        created_at: NOW,
-    }
 }
 
 fn variable(key: &str, environment_scope: &str) -> NewVariable {

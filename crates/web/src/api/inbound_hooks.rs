@@ -15,6 +15,7 @@ use wire::inbound::InboundHook;
 
 use super::idempotency;
 use crate::call::Call;
+use crate::client_address;
 use crate::page::{self, Page};
 use crate::params::{self, Reader};
 use crate::present;
@@ -134,6 +135,7 @@ impl FromRequest<App> for Raw {
             query_token: None,
             headers: headers(&parts.headers),
             body: Bytes::new(),
+            address: client_address::address(&parts.extensions, &parts.headers, &app.settings.trusted_proxies),
         };
         let query = params::query(&parts)?;
         delivery.query_token = query.get("token").and_then(params::Value::as_text).map(str::to_owned);

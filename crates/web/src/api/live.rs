@@ -21,6 +21,7 @@ use serde_json::json;
 use tracing::warn;
 
 use crate::call::{Call, OrJobToken};
+use crate::client_address::ClientAddress;
 use crate::params::{Params, Value};
 use crate::present;
 use crate::respond::ApiResult;
@@ -134,9 +135,14 @@ async fn waited(
 }
 
 /// The status of a pipeline for whoever started it.
-async fn started_status(State(app): State<App>, headers: HeaderMap, params: Params) -> ApiResult<Response> {
+async fn started_status(
+    State(app): State<App>,
+    from: ClientAddress,
+    headers: HeaderMap,
+    params: Params,
+) -> ApiResult<Response> {
     let (viewer, id) = (
-        starter(&app, &headers, &params),
+        starter(&app, from, &headers, &params),
         PipelineId(number(&params, "pipeline_id")?),
     );
     if let Some(limit) = wait(&params) {
@@ -146,20 +152,35 @@ async fn started_status(State(app): State<App>, headers: HeaderMap, params: Para
     Ok(Json(present::pipeline::unnamed(&app.settings.external_url, &shown)).into_response())
 }
 
-async fn started_pipeline(State(app): State<App>, headers: HeaderMap, params: Params) -> ApiResult<Response> {
+async fn started_pipeline(
+    State(app): State<App>,
+    from: ClientAddress,
+    headers: HeaderMap,
+    params: Params,
+) -> ApiResult<Response> {
     let id = PipelineId(number(&params, "pipeline_id")?);
-    pipeline_events(&app, starter(&app, &headers, &params), id, &headers, &params).await
+    pipeline_events(&app, starter(&app, from, &headers, &params), id, &headers, &params).await
 }
 
-async fn started_follow(State(app): State<App>, headers: HeaderMap, params: Params) -> ApiResult<Response> {
+async fn started_follow(
+    State(app): State<App>,
+    from: ClientAddress,
+    headers: HeaderMap,
+    params: Params,
+) -> ApiResult<Response> {
     let id = PipelineId(number(&params, "pipeline_id")?);
-    let viewer = starter(&app, &headers, &params);
+    let viewer = starter(&app, from, &headers, &params);
     story(&app, viewer, id, params.is_true("color"), StatusCode::OK).await
 }
 
-async fn started_trace(State(app): State<App>, headers: HeaderMap, params: Params) -> ApiResult<Response> {
+async fn started_trace(
+    State(app): State<App>,
+    from: ClientAddress,
+    headers: HeaderMap,
+    params: Params,
+) -> ApiResult<Response> {
     let id = JobId(number(&params, "job_id")?);
-    trace_events(&app, starter(&app, &headers, &params), id, &headers, &params).await
+    trace_events(&app, starter(&app, from, &headers, &params), id, &headers, &params).await
 }
 
 async fn pipeline(State(app): State<App>, headers: HeaderMap, call: Call<OrJobToken>) -> ApiResult<Response> {
@@ -180,10 +201,10 @@ async fn trace(State(app): State<App>, headers: HeaderMap, call: Call<OrJobToken
     trace_events(&app, viewer, id, &headers, &call.params).await
 }
 
-fn starter(app: &App, headers: &HeaderMap, params: &Params) -> Viewer {
+fn starter(app: &App, from: ClientAddress, headers: &HeaderMap, params: &Params) -> Viewer {
     let header = || headers.get(TOKEN_HEADER)?.to_str().ok();
     let token = params.text("token").or_else(header).unwrap_or_default();
-    Viewer::starter(app, params.text("id").and_then(ProjectKey::parse), token)
+    Viewer::starter(app, params.text("id").and_then(ProjectKey::parse), token, from.0)
 }
 
 fn number(params: &Params, name: &str) -> app::Result<i64> {

@@ -1,25 +1,23 @@
-//! Trigger tokens: the trigger call and the tokens' management (rest-api.md 1).
+//! The trigger call (rest-api.md 1). Its tokens are managed in `trigger_tokens`.
 
 use app::live::Viewer;
 use app::pipelines::idempotency::Key;
-use app::triggers::{self, NewTrigger, TriggerCall};
+use app::triggers::{self, Notes, TriggerCall, Triggered};
 use app::{App, Error, ProjectKey, Result};
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse as _, Response};
-use model::{Timestamp, TriggerTokenId};
 use serde_json::{Map, Value as JsonValue};
 
 use super::idempotency;
 use super::live::{self, Then};
 use crate::Params;
-use crate::call::Call;
-use crate::page;
+use crate::client_address::ClientAddress;
 use crate::params::Hash;
 use crate::present;
-use crate::respond::{ApiResult, Created, NoContent};
-use crate::routing::{Router, get, post};
+use crate::respond::{self, ApiResult};
+use crate::routing::{Router, post};
 
 /// The value of `X-Gitlab-Event` that would make a loop: a pipeline's end starting the next one.
 const PIPELINE_EVENT: &str = "Pipeline Hook";
@@ -28,19 +26,17 @@ const PIPELINE_EVENT: &str = "Pipeline Hook";
 /// value is a parameter like those that GitLab does not know.
 pub(super) const DRY_RUN: &str = "dry_run";
 
+/// Our addition: when the token ends, in the answer to calls of its last week.
+const EXPIRES: HeaderName = HeaderName::from_static("trigger-token-expires");
+
 pub(crate) fn routes() -> Router {
     Router::new()
         .route("/projects/{id}/trigger/pipeline", post(run))
         .route("/projects/{id}/ref/{ref}/trigger/pipeline", post(run))
-        .route("/projects/{id}/triggers", get(list).post(create))
-        .route(
-            "/projects/{id}/triggers/{trigger_id}",
-            get(show).put(update).delete(revoke),
-        )
 }
 
 /// The trigger call. It looks at the token only; no other credentials count here.
-async fn run(State(app): State<App>, headers: HeaderMap, params: Params) -> ApiResult<Response> {
+async fn run(State(app): State<App>, from: ClientAddress, headers: HeaderMap, params: Params) -> ApiResult<Response> {
     let call = parse(&params)?;
     if headers
         .get("x-gitlab-event")
@@ -48,22 +44,38 @@ async fn run(State(app): State<App>, headers: HeaderMap, params: Params) -> ApiR
     {
         return Err(Error::forbidden().into());
     }
-    let call = call.check(idempotency::key(&headers)?)?;
+    let call = TriggerCall {
+        address: from.0,
+        ..call.check(idempotency::key(&headers)?)?
+    };
     if params.is_true(DRY_RUN) {
-        let dry_run = triggers::dry_run(&app, call).await?;
-        return Ok(Json(present::lint::dry_run(dry_run)).into_response());
+        let (dry_run, notes) = triggers::dry_run(&app, call).await?;
+        return Ok(noted(Json(present::lint::dry_run(dry_run)).into_response(), notes));
     }
     let Some(then) = Then::of(&params) else {
-        let created = triggers::run(&app, call).await?;
-        return Ok(idempotency::created(&app, &created));
+        let Triggered { created, notes } = triggers::run(&app, call).await?;
+        return Ok(noted(idempotency::created(&app, &created), notes));
     };
     // Before anything is created: whoever is refused may call again.
     app.live.has_place()?;
-    let viewer = Viewer::starter(&app, call.project.clone(), &call.token);
-    let created = triggers::run(&app, call).await?;
+    let viewer = Viewer::starter(&app, call.project.clone(), &call.token, from.0);
+    let Triggered { created, notes } = triggers::run(&app, call).await?;
     let replayed = created.replayed;
-    let answer = live::after_creation(&app, viewer, created, then).await;
+    let answer = noted(live::after_creation(&app, viewer, created, then).await, notes);
     Ok(if replayed { idempotency::mark(answer) } else { answer })
+}
+
+/// Says in headers what the caller should know of its token: how often it may be used, that it ends soon.
+fn noted(mut answer: Response, notes: Notes) -> Response {
+    if let Some(rate) = &notes.rate {
+        respond::add_rate(rate, answer.headers_mut());
+    }
+    if let Some(end) = notes.ends_at
+        && let Ok(value) = HeaderValue::from_str(&present::time(end).to_string())
+    {
+        answer.headers_mut().insert(EXPIRES, value);
+    }
+    answer
 }
 
 /// A trigger call whose parameters are there and of the right kinds; variables are not looked at yet.
@@ -117,6 +129,7 @@ impl Unchecked<'_> {
             inputs: inputs.unwrap_or_default(),
             pass_payload: true,
             keys: key.into_iter().collect(),
+            address: None,
         })
     }
 }
@@ -142,57 +155,6 @@ fn payload(params: &Params, ref_text: &str) -> String {
         object.insert("variables".to_owned(), JsonValue::Object(Map::new()));
     }
     JsonValue::Object(object).to_string()
-}
-
-async fn list(State(app): State<App>, call: Call) -> ApiResult<Response> {
-    let page = call.page()?;
-    let (tokens, total) = triggers::list(&app, call.caller.clone(), call.project()?, page.of_store()?).await?;
-    let url = &app.settings.external_url;
-    let shown = tokens
-        .into_iter()
-        .map(|token| present::token::shown(url, token))
-        .collect();
-    Ok(page::answer(url, &call.params, page, page.counted(shown, total)))
-}
-
-async fn show(State(app): State<App>, call: Call) -> ApiResult<Json<wire::token::Trigger>> {
-    let id = TriggerTokenId(call.id("trigger_id")?);
-    let shown = triggers::get(&app, call.caller.clone(), call.project()?, id).await?;
-    Ok(Json(present::token::shown(&app.settings.external_url, shown)))
-}
-
-async fn create(State(app): State<App>, call: Call) -> ApiResult<Created<wire::token::Trigger>> {
-    let mut reader = call.reader();
-    let new = NewTrigger {
-        description: reader.required_text("description"),
-        expires_at: reader.time("expires_at"),
-    };
-    reader.finish()?;
-    let shown = triggers::create(&app, call.caller.clone(), call.project()?, new).await?;
-    Ok(Created(present::token::shown(&app.settings.external_url, shown)))
-}
-
-async fn update(State(app): State<App>, call: Call) -> ApiResult<Json<wire::token::Trigger>> {
-    let id = TriggerTokenId(call.id("trigger_id")?);
-    let mut reader = call.reader();
-    let description = reader.text("description");
-    reader.finish()?;
-    let shown = triggers::update(&app, call.caller.clone(), call.project()?, id, description).await?;
-    Ok(Json(present::token::shown(&app.settings.external_url, shown)))
-}
-
-async fn revoke(State(app): State<App>, headers: HeaderMap, call: Call) -> ApiResult<NoContent> {
-    let id = TriggerTokenId(call.id("trigger_id")?);
-    let unmodified_since = unmodified_since(&headers);
-    triggers::delete(&app, call.caller.clone(), call.project()?, id, unmodified_since).await?;
-    Ok(NoContent)
-}
-
-/// The moment of `If-Unmodified-Since`; a header that cannot be read does not count.
-fn unmodified_since(headers: &HeaderMap) -> Option<Timestamp> {
-    let text = headers.get(header::IF_UNMODIFIED_SINCE)?.to_str().ok()?;
-    let at = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
-    Some(Timestamp(at.as_microsecond()))
 }
 
 #[cfg(test)]

@@ -21,9 +21,6 @@ use crate::routing::Router;
 /// Most tokens on the page.
 const MOST_TOKENS: i64 = 500;
 
-/// Characters of whole tokens that are more than those that others see.
-const SHORT: usize = 4;
-
 pub(super) fn routes() -> Router {
     Router::new()
         .route("/p/{project}/settings/ci_cd", read(show))
@@ -71,7 +68,7 @@ fn row(visit: &Visit, shown: Shown) -> TriggerRow {
     let now = visit.app.clock.now();
     TriggerRow {
         id: shown.token.id.0,
-        is_whole: shown.text.len() > SHORT,
+        is_whole: shown.is_whole,
         text: shown.text,
         description: shown.token.description.unwrap_or_default(),
         owner: shown.owner.name,
@@ -86,6 +83,7 @@ async fn create(visit: Arc<Visit>) -> PageResult {
     let new = NewTrigger {
         description: visit.text("description").trim().to_owned(),
         expires_at: expiry(&visit)?,
+        ..NewTrigger::default()
     };
     let made = triggers::create(&visit.app, visit.caller.clone(), visit.project(), new).await;
     let mut page = page(&visit).await?;

@@ -4,18 +4,17 @@
 //! strangers) and from the server's key; a page of another site knows neither. On top of it, what the
 //! browser itself says about where a form comes from must not speak against it.
 
-use std::net::SocketAddr;
-
 use ::pages::{Frame, Language, Notice, ProjectFrame, Tab, Theme, Viewer};
 use app::access::{Ability, ProjectAccess};
 use app::sessions::{self, Current};
 use app::{App, Caller, ProjectKey};
 use axum::body::Body;
-use axum::extract::{ConnectInfo, FromRequest, OriginalUri, Request};
+use axum::extract::{FromRequest, OriginalUri, Request};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
 use jiff::tz::TimeZone;
 
+use crate::client_address;
 use crate::compression::Uncompressed;
 use crate::cookies;
 use crate::page::encoded;
@@ -58,10 +57,8 @@ impl FromRequest<App> for Visit {
 
     async fn from_request(request: Request<Body>, app: &App) -> Result<Visit, Response> {
         let (mut parts, body) = request.into_parts();
-        let peer = parts
-            .extensions
-            .get::<ConnectInfo<SocketAddr>>()
-            .map(|ConnectInfo(peer)| peer.ip().to_string());
+        let trusted = &app.settings.trusted_proxies;
+        let peer = client_address::address(&parts.extensions, &parts.headers, trusted).map(|peer| peer.to_string());
         let here = parts
             .extensions
             .get::<OriginalUri>()

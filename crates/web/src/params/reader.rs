@@ -51,6 +51,16 @@ impl<'a> Reader<'a> {
         self.values.contains_key(name)
     }
 
+    /// Whether the parameter was sent as null or as an empty text.
+    #[must_use]
+    pub fn is_blank(&self, name: &str) -> bool {
+        match self.values.get(name) {
+            Some(Value::Null) => true,
+            Some(Value::Text(text)) => text.is_empty(),
+            _ => false,
+        }
+    }
+
     /// Adds a problem of the caller's own: `NAME is invalid`, `NAME does not have a valid value` …
     pub fn problem(&mut self, name: &str, what: &str) {
         let name = self.full_name(name);

@@ -2,31 +2,49 @@
 
 use app::ExternalUrl;
 use app::triggers::Shown;
-use model::{AccessToken, Timestamp, TriggerToken, User};
+use model::{AccessToken, Timestamp};
 use wire::Day;
-use wire::token::{AccessToken as AccessTokenJson, Trigger};
+use wire::token::{AccessToken as AccessTokenJson, PreviousTrigger, Trigger, TriggerLimits};
 
 use super::{maybe_time, time, user};
 
-/// A trigger token; `whole` is the token itself, for its owner only.
+/// A trigger token as its reader may see it.
 #[must_use]
-pub fn trigger(url: &ExternalUrl, token: &TriggerToken, owner: Option<&User>, whole: Option<String>) -> Trigger {
+pub fn shown(url: &ExternalUrl, shown: Shown, now: Timestamp) -> Trigger {
+    let token = &shown.token;
+    let limits = token.limits.clone();
+    let previous = token.previous.as_ref().filter(|previous| previous.until > now);
+    let limits = TriggerLimits {
+        show_once: token.is_shown_once(),
+        allowed_refs: limits.refs,
+        allowed_variables: limits.variables,
+        allowed_inputs: limits.inputs,
+        fixed_variables: shown
+            .fixed
+            .variables
+            .iter()
+            .map(|(key, value)| (key.clone(), value.as_str().into()))
+            .collect(),
+        fixed_inputs: shown.fixed.inputs.iter().cloned().collect(),
+        allowed_networks: limits.networks,
+        max_uses_per_minute: limits.uses_per_minute,
+        previous: previous.map(|previous| PreviousTrigger {
+            token: previous.short.clone(),
+            expires_at: time(previous.until),
+        }),
+        expires_soon: shown.ends_soon,
+    };
     Trigger {
         id: token.id.0,
-        token: whole.unwrap_or_else(|| token.short.clone()),
+        token: shown.text,
         description: token.description.clone(),
         created_at: time(token.created_at),
         updated_at: time(token.updated_at),
         last_used: maybe_time(token.last_used_at),
         expires_at: maybe_time(token.expires_at),
-        owner: owner.map(|owner| user::basic(url, owner)),
+        owner: Some(user::basic(url, &shown.owner)),
+        limits,
     }
-}
-
-/// A trigger token as its reader may see it.
-#[must_use]
-pub fn shown(url: &ExternalUrl, shown: Shown) -> Trigger {
-    trigger(url, &shown.token, Some(&shown.owner), Some(shown.text))
 }
 
 /// An access token; `whole` is the token itself, only when it was just made.

@@ -58,6 +58,7 @@ impl Server {
             outbound,
             configs: app::pipelines::config::ConfigCache::default(),
             known_tokens: app::triggers::KnownTokens::default(),
+            uses: app::triggers::Uses::default(),
             desk: app::runners::Desk::default(),
             bridges: app::bridges::Queue::default(),
             logs: app::runners::Logs::default(),

@@ -1,0 +1,113 @@
+//! What a trigger token may be used for, and why a call was refused.
+
+use crate::words::words;
+
+/// Limits of a trigger token, as they are stored. `None` = no limit.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+pub struct TriggerLimits {
+    /// Names of branches and tags, with `*` for any text; `refs/heads/…` and `refs/tags/…` for one kind only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refs: Option<Vec<String>>,
+    /// Names of variables that a call may bring, with `*`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub variables: Option<Vec<String>>,
+    /// Names of inputs that a call may bring, with `*`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inputs: Option<Vec<String>>,
+    /// Networks that calls may come from, `ADDRESS/BITS`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub networks: Option<Vec<String>>,
+    /// Calls in a minute.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uses_per_minute: Option<u32>,
+}
+
+impl TriggerLimits {
+    /// Whether nothing is limited.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == TriggerLimits::default()
+    }
+}
+
+words! {
+    /// Why a call to a trigger endpoint was refused: `reason_code` of the answer and of the trigger log
+    /// (docs/trigger-tokens.md).
+    pub enum Reason {
+        /// The caller's address is in none of the token's networks.
+        NetworkNotAllowed = "network_not_allowed",
+        /// The token was used too often within a minute.
+        RateLimited = "rate_limited",
+        /// The token is not for this branch or tag.
+        RefNotAllowed = "ref_not_allowed",
+        /// The token is not for this variable.
+        VariableNotAllowed = "variable_not_allowed",
+        /// The token has a value of its own for this variable.
+        VariableFixed = "variable_fixed",
+        /// The token is not for this input.
+        InputNotAllowed = "input_not_allowed",
+        /// The token has a value of its own for this input.
+        InputFixed = "input_fixed",
+        /// The token's time is over.
+        TokenExpired = "token_expired",
+        /// The token was rotated, and its time of grace is over.
+        TokenReplaced = "token_replaced",
+        /// The job of the job token does not run (any more), or was erased.
+        JobNotRunning = "job_not_running",
+        /// The job token may not be used on this project.
+        JobNotAllowed = "job_not_allowed",
+        /// A parameter is missing or of the wrong type.
+        ParametersInvalid = "parameters_invalid",
+        /// The end of a pipeline must not start the next one.
+        PipelineHook = "pipeline_hook",
+        /// The project has no CI/CD.
+        PipelinesDisabled = "pipelines_disabled",
+        /// The token's owner may not create pipelines here (any more), or the project is archived.
+        OwnerNotPermitted = "owner_not_permitted",
+        /// The token's owner may not write to the protected branch or tag.
+        RefNotPermitted = "ref_not_permitted",
+        /// There is a branch and a tag of that name.
+        RefAmbiguous = "ref_ambiguous",
+        /// There is no such branch or tag.
+        RefNotFound = "ref_not_found",
+        /// The commit of a call that is repeated is gone.
+        CommitGone = "commit_gone",
+        /// The owner's role may not bring variables.
+        VariablesNotPermitted = "variables_not_permitted",
+        /// A variable has a bad name, or comes twice.
+        VariableInvalid = "variable_invalid",
+        /// Inputs are too many, unknown or of the wrong type.
+        InputsInvalid = "inputs_invalid",
+        /// The repository has no configuration at this commit.
+        ConfigMissing = "config_missing",
+        /// The configuration is wrong.
+        ConfigInvalid = "config_invalid",
+        /// `workflow:rules` say that there is no pipeline.
+        WorkflowRules = "workflow_rules",
+        /// Rules left no job.
+        NoJobs = "no_jobs",
+        /// A limit of the server: too many jobs, or too many pipelines in a minute.
+        ServerLimit = "server_limit",
+        /// The pipeline was refused for another reason, which the message says.
+        Refused = "refused",
+        /// A fault of the server.
+        ServerError = "server_error",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_is_documented() {
+        let text = include_str!("../../../docs/trigger-tokens.md");
+        for reason in Reason::ALL {
+            assert!(
+                text.contains(&format!("| `{reason}` |")),
+                "{reason} is not in docs/trigger-tokens.md"
+            );
+        }
+    }
+}
