@@ -21,6 +21,8 @@ pub struct Settings {
     pub max_pipelines_per_minute: u32,
     /// Proxies that are believed when they say whom they were called by.
     pub trusted_proxies: Vec<Network>,
+    /// Most pipelines that may lead to each other, across projects and servers.
+    pub max_trigger_chain: usize,
 }
 
 impl Settings {
@@ -36,6 +38,7 @@ impl Settings {
             max_yaml_size_bytes: 2_097_152,
             max_pipelines_per_minute: 0,
             trusted_proxies: Vec::new(),
+            max_trigger_chain: 20,
         }
     }
 }

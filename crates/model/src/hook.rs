@@ -1,6 +1,6 @@
 //! Webhooks of a project, the events that wait for them, and what was delivered.
 
-use crate::ids::{HookDeliveryId, HookEventId, HookId, ProjectId};
+use crate::ids::{HookDeliveryId, HookEventId, HookId, PipelineId, ProjectId};
 use crate::time::Timestamp;
 
 /// What a hook can be told of.
@@ -235,6 +235,8 @@ pub struct HookDelivery {
     pub created_at: Timestamp,
     /// What came of the last attempt; `None` before the first has ended.
     pub outcome: Option<HookOutcome>,
+    /// The pipeline that it tells of.
+    pub pipeline_id: Option<PipelineId>,
 }
 
 /// What came of an attempt to deliver.

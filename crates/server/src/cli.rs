@@ -78,6 +78,9 @@ pub(crate) struct Serve {
     /// Bytes of a configuration file and of its tree in memory, as GitLab counts it [default: 2097152]
     #[arg(long, env = "TRIPLINE_MAX_YAML_SIZE_BYTES", value_name = "NUMBER")]
     pub(crate) max_yaml_size_bytes: Option<usize>,
+    /// Pipelines that may start each other one after the other, across projects and servers [default: 20]
+    #[arg(long, env = "TRIPLINE_MAX_TRIGGER_CHAIN", value_name = "NUMBER")]
+    pub(crate) max_trigger_chain: Option<usize>,
     /// Folder for its builds and caches, outside of the data folder [default: beside it, ending in `-runner`]
     #[arg(long, env = "TRIPLINE_RUNNER_DIR", value_name = "FOLDER")]
     pub(crate) runner_dir: Option<PathBuf>,

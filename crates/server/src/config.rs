@@ -40,6 +40,8 @@ struct File {
     runner_writable: Vec<PathBuf>,
     /// Bytes of a configuration file.
     max_yaml_size_bytes: Option<usize>,
+    /// Pipelines that may lead to each other.
+    max_trigger_chain: Option<usize>,
     /// Hosts and networks that may be asked although they are not public.
     #[serde(default)]
     outbound_allow: Vec<String>,
@@ -80,6 +82,8 @@ pub(crate) struct Config {
     pub(crate) runner_writable: Vec<PathBuf>,
     /// Bytes of a configuration file; `None` = GitLab's default.
     pub(crate) max_yaml_size_bytes: Option<usize>,
+    /// Pipelines that may lead to each other; `None` = the default.
+    pub(crate) max_trigger_chain: Option<usize>,
     /// Which other hosts may be asked.
     pub(crate) outbound: outbound::Policy,
     /// Proxies that are believed when they say whom they were called by.
@@ -164,6 +168,7 @@ impl Config {
                 .or(file.runner_concurrency)
                 .unwrap_or_else(cores),
             max_yaml_size_bytes: flags.max_yaml_size_bytes.or(file.max_yaml_size_bytes),
+            max_trigger_chain: flags.max_trigger_chain.or(file.max_trigger_chain),
             log: flags.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
             log_json: log_format == "json",
             root_token: flags.root_token,
@@ -196,6 +201,9 @@ impl Config {
         settings.trusted_proxies.clone_from(&self.trusted_proxies);
         if let Some(bytes) = self.max_yaml_size_bytes {
             settings.max_yaml_size_bytes = bytes;
+        }
+        if let Some(most) = self.max_trigger_chain {
+            settings.max_trigger_chain = most;
         }
         Ok(settings)
     }
@@ -291,6 +299,8 @@ mod tests {
             4_194_304
         );
         assert_eq!(settings("").max_yaml_size_bytes, 2_097_152);
+        assert_eq!(settings("max_trigger_chain = 5\n").max_trigger_chain, 5);
+        assert_eq!(settings("").max_trigger_chain, 20);
     }
 
     #[test]

@@ -32,6 +32,7 @@ const WORK: &[&str] = &[
     "job_artifacts",
     "idempotency_keys",
     "inbound_deliveries",
+    "trigger_chains",
     "runners",
     "runner_managers",
     "sessions",

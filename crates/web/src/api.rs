@@ -4,6 +4,7 @@
 mod access_tokens;
 mod artifacts;
 mod branches;
+mod chain;
 mod commits;
 mod files;
 mod groups;

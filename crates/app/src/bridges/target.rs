@@ -217,7 +217,10 @@ fn basic(origin: &Origin, user: User, role: AccessLevel, project: Project) -> Ne
         skip: Skip::Never,
         trigger: None,
         schedule: None,
-        provenance: Provenance::default(),
+        provenance: Provenance {
+            once: None,
+            chain: origin.gathered.chain.clone(),
+        },
         upstream: Some(Upstream {
             project: bridge.project_id,
             pipeline: bridge.pipeline_id,

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::App;
 use crate::hooks::secrets::Secrets;
+use crate::pipelines::chain::Chain;
 
 /// Bounds of one attempt: GitLab's timeout, and as much of the answer as its log keeps.
 const LIMITS: Limits = Limits {
@@ -57,8 +58,8 @@ impl Attempt {
 }
 
 /// Sends a delivery once.
-pub async fn attempt(app: &App, hook: &Hook, secrets: &Secrets, delivery: &HookDelivery) -> Attempt {
-    let headers = headers(app, secrets, delivery, app.clock.now());
+pub async fn attempt(app: &App, hook: &Hook, secrets: &Secrets, delivery: &HookDelivery, chain: &Chain) -> Attempt {
+    let headers = headers(app, secrets, delivery, chain, app.clock.now());
     let shown = shown(&headers, secrets);
     let began = Instant::now();
     let sent = match secrets.whole_url().parse() {
@@ -98,7 +99,7 @@ pub async fn attempt(app: &App, hook: &Hook, secrets: &Secrets, delivery: &HookD
 }
 
 /// The headers of an attempt; those of the owner cannot take the place of ours.
-fn headers(app: &App, secrets: &Secrets, delivery: &HookDelivery, now: Timestamp) -> HeaderMap {
+fn headers(app: &App, secrets: &Secrets, delivery: &HookDelivery, chain: &Chain, now: Timestamp) -> HeaderMap {
     let mut headers = HeaderMap::new();
     let mut set = |name: &'static str, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {
@@ -113,6 +114,9 @@ fn headers(app: &App, secrets: &Secrets, delivery: &HookDelivery, now: Timestamp
     set("x-gitlab-webhook-uuid", &Uuid::new_v4().to_string());
     set("x-gitlab-event-uuid", &delivery.event_key);
     set("idempotency-key", &delivery.key);
+    if !chain.is_empty() {
+        set("x-tripline-trigger-chain", &chain.to_string());
+    }
     if let Some(token) = &secrets.token {
         set("x-gitlab-token", &token.replace(['\r', '\n'], ""));
     }

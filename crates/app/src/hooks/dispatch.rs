@@ -27,6 +27,7 @@ use crate::hooks::deliver::{self, Attempt};
 use crate::hooks::payload::{self, Payload};
 use crate::hooks::secrets::Secrets;
 use crate::hooks::template;
+use crate::pipelines::chain::{self, Chain};
 
 /// Time between two looks when nobody says that there is something.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -182,6 +183,7 @@ fn store_delivery(
         key: &Uuid::new_v4().to_string(),
         event_key,
         request: &request,
+        pipeline_id: payload.pipeline,
         created_at: now,
         next_attempt_at: Some(now),
     };
@@ -295,10 +297,24 @@ pub async fn deliver_one(app: &App, id: HookDeliveryId) -> Result<()> {
         return Ok(app.store.write(postponed).await?);
     }
     let secrets = Secrets::open(&app.keys, &hook)?;
-    let attempt = deliver::attempt(app, &hook, &secrets, &delivery).await;
+    let attempt = deliver::attempt(app, &hook, &secrets, &delivery, &chain_of(app, &delivery).await?).await;
     info!(hook.id = %hook.id, status = attempt.outcome.status, "webhook {} was told of `{}`: {}",
         hook.id, delivery.trigger, attempt.outcome.status);
     note(app, &hook, &delivery, attempt).await
+}
+
+/// What leads to whatever the hook starts.
+///
+/// # Errors
+///
+/// Only what is wrong with the server.
+pub async fn chain_of(app: &App, delivery: &HookDelivery) -> Result<Chain> {
+    let Some(pipeline) = delivery.pipeline_id else {
+        return Ok(Chain::default());
+    };
+    let this = app.clone();
+    let through = move |tx: &mut dyn store::Tx| chain::through_id(&this.keys, tx, pipeline);
+    Ok(app.store.read(through).await?)
 }
 
 /// Writes down how an attempt went, for the log and for the hook.

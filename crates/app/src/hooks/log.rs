@@ -105,6 +105,7 @@ pub async fn test(app: &App, caller: &Caller, key: ProjectKey, id: HookId, trigg
         attempts: 0,
         created_at: app.clock.now(),
         outcome: None,
+        pipeline_id: payload.pipeline,
     };
     let status = tell(app, hook, delivery).await?;
     if (200..300).contains(&status) {
@@ -119,7 +120,8 @@ pub async fn test(app: &App, caller: &Caller, key: ProjectKey, id: HookId, trigg
 async fn tell(app: &App, hook: Hook, told: HookDelivery) -> Result<u16> {
     let now = app.clock.now();
     let secrets = Secrets::open(&app.keys, &hook)?;
-    let attempt = deliver::attempt(app, &hook, &secrets, &told).await;
+    let chain = dispatch::chain_of(app, &told).await?;
+    let attempt = deliver::attempt(app, &hook, &secrets, &told, &chain).await;
     let (status, problem) = (attempt.status, attempt.outcome.response_body.clone());
     let stored = told.clone();
     let id = app
@@ -131,6 +133,7 @@ async fn tell(app: &App, hook: Hook, told: HookDelivery) -> Result<u16> {
                 key: &stored.key,
                 event_key: &stored.event_key,
                 request: &stored.request,
+                pipeline_id: stored.pipeline_id,
                 created_at: now,
                 next_attempt_at: None,
             };

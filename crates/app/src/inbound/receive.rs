@@ -17,6 +17,7 @@ use crate::inbound::verify::{self, Evidence, Headers};
 use crate::inbound::{Secrets, event, filter};
 use crate::lookup::{self, ProjectKey};
 use crate::pipelines::Created;
+use crate::pipelines::chain::Chain;
 use crate::pipelines::idempotency::{Key, Scope};
 use crate::triggers::{Token, TriggerCall, run_with};
 
@@ -247,6 +248,10 @@ fn call(
         pass_payload: settings.pass_payload,
         keys: keys(hook, &delivery.headers, entry),
         address: delivery.address,
+        chain: match delivery.headers.get("x-tripline-trigger-chain") {
+            Some(text) => Chain::parse(text.as_bytes())?,
+            None => Chain::default(),
+        },
     })
 }
 

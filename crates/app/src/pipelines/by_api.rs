@@ -9,6 +9,7 @@ use crate::access::Ability;
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::lookup::{self, ProjectKey};
+use crate::pipelines::chain::Chain;
 use crate::pipelines::compiled::Reveal;
 use crate::pipelines::create::{self, Context, Created};
 use crate::pipelines::dry_run::{self, DryRun};
@@ -26,6 +27,8 @@ pub struct ApiCall {
     pub inputs: Vec<(String, Json)>,
     /// What the caller calls this call.
     pub keys: Vec<Key>,
+    /// Which pipelines led to it, as the caller says.
+    pub chain: Chain,
 }
 
 /// Creates a pipeline with `source=api`.
@@ -119,7 +122,10 @@ async fn request(
         schedule: None,
         upstream: None,
         is_admin,
-        provenance: Provenance { once },
+        provenance: Provenance {
+            once,
+            chain: call.chain,
+        },
     };
     Ok((request, context))
 }

@@ -16,7 +16,7 @@ use crate::pipelines::compiled::{self, Compiled, Place, PlannedRun};
 use crate::pipelines::config::{ConfigText, Revision, RevisionKey};
 use crate::pipelines::explanation::keep::Why;
 use crate::pipelines::request::{self, MAX_INPUTS, NewPipeline, Refusal, Skip};
-use crate::pipelines::{idempotency, persist};
+use crate::pipelines::{chain, idempotency, persist};
 use crate::variables::CommitFacts;
 use crate::{App, project_variables};
 
@@ -106,6 +106,7 @@ pub async fn create(app: &App, request: NewPipeline, context: &Context) -> Resul
     if let Some(first) = idempotency::first(app, &request).await? {
         return Ok(first);
     }
+    chain::check(app, &request).await?;
     let request = Arc::new(request);
     let stored = match prepare(app, &request, context).await? {
         Ok(prepared) => persist::store(app, Arc::clone(&request), prepared).await,

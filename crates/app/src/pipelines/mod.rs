@@ -3,6 +3,7 @@
 pub mod actions;
 mod artifact_file;
 mod by_api;
+pub mod chain;
 pub mod chart;
 pub mod compiled;
 pub mod components;

@@ -230,6 +230,10 @@ impl Row {
     pub(crate) fn insert(&self, tx: &mut dyn Tx) -> Result<Written, StoreError> {
         let explanation = self.why.as_ref().map(|why| why.store(tx)).transpose()?;
         let pipeline = self.insert_pipeline(tx, explanation)?;
+        let chain = &self.request.provenance.chain;
+        if !chain.is_empty() {
+            ops::trigger_chains::insert(tx, pipeline.id, &chain.to_string())?;
+        }
         if let Some((token, _)) = &self.request.trigger {
             ops::trigger_tokens::touch(tx, *token, self.now)?;
         }

@@ -8,6 +8,7 @@ use model::{JobId, PipelineId, ProjectId};
 use serde_json::Value as Json;
 
 use crate::error::Error;
+use crate::pipelines::chain::Chain;
 use crate::pipelines::compiled::Reveal;
 use crate::pipelines::idempotency::Once;
 
@@ -64,6 +65,8 @@ pub struct NewPipeline {
 pub struct Provenance {
     /// The key under which it makes one pipeline at most.
     pub once: Option<Once>,
+    /// Which pipelines led to it.
+    pub chain: Chain,
 }
 
 /// The schedule that a pipeline comes from.

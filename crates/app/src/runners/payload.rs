@@ -151,7 +151,9 @@ pub async fn build(
             return Ok(Err(Unfit(reason)));
         }
     }
+    let trigger_chain = gathered.chain.to_string();
     let hand_out = HandedOut {
+        trigger_chain: &trigger_chain,
         runner,
         token: &token,
         repository_url: &url,

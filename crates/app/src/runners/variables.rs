@@ -14,6 +14,7 @@ use model::text::slug;
 use model::{Job, JobDefinition, Pipeline, Project, Runner, Timestamp, User, VariableKind, When};
 use sha2::{Digest as _, Sha256};
 
+use crate::pipelines::chain;
 use crate::settings::Settings;
 use crate::{time, variables};
 
@@ -72,6 +73,8 @@ pub struct HandedOut<'a> {
     pub repository_url: &'a str,
     /// When the runner took it.
     pub started_at: Timestamp,
+    /// What calls of the job should send, so that a loop of triggers is noticed.
+    pub trigger_chain: &'a str,
 }
 
 /// Returns the variables of a job, expanded as far as the server may; of a name the last one counts.
@@ -195,6 +198,7 @@ fn persisted(list: &mut List, facts: &JobFacts<'_>, hand_out: &HandedOut<'_>) {
     list.add_secret("CI_JOB_TOKEN", hand_out.token);
     list.add("CI_JOB_STARTED_AT", time::iso_seconds(hand_out.started_at));
     list.add_secret("CI_REPOSITORY_URL", hand_out.repository_url);
+    list.add(chain::VARIABLE, hand_out.trigger_chain);
 }
 
 fn of_pipeline_row(list: &mut List, facts: &JobFacts<'_>) {

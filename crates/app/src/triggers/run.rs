@@ -15,6 +15,7 @@ use store::{StoreError, Tx, ops};
 use crate::error::{Error, Result};
 use crate::lookup::{self, ProjectKey};
 use crate::pipelines::Created;
+use crate::pipelines::chain::{self, Chain};
 use crate::pipelines::compiled::Reveal;
 use crate::pipelines::create;
 use crate::pipelines::dry_run::{self, DryRun};
@@ -52,6 +53,8 @@ pub struct TriggerCall {
     pub keys: Vec<Key>,
     /// Where it comes from.
     pub address: Option<IpAddr>,
+    /// Which pipelines led to it, as the caller says; of a job token we know ourselves.
+    pub chain: Chain,
 }
 
 /// A pipeline that a call started.
@@ -104,10 +107,15 @@ pub async fn dry_run(app: &App, call: TriggerCall) -> Result<(DryRun, Notes)> {
     Ok((dry_run, notes))
 }
 
-async fn checked(app: &App, call: TriggerCall, token: Token) -> Result<(NewPipeline, Arc<Known>, Notes)> {
+async fn checked(app: &App, mut call: TriggerCall, token: Token) -> Result<(NewPipeline, Arc<Known>, Notes)> {
     let key = call.project.clone().ok_or(Error::NotFoundPlain)?;
     let address = call.address;
     let known = known(app, key, token).await?;
+    if let Via::Job(job) = &known.holder.via {
+        let (this, pipeline) = (app.clone(), job.pipeline_id);
+        let through = move |tx: &mut dyn Tx| chain::through_id(&this.keys, tx, pipeline);
+        call.chain = app.store.read(through).await?;
+    }
     let mut request = request(app, call, &known.holder, &known.project);
     let rate = match &known.limits {
         None => None,
@@ -341,6 +349,9 @@ fn request(app: &App, call: TriggerCall, holder: &Holder, project: &Project) -> 
         trigger,
         schedule: None,
         upstream,
-        provenance: Provenance { once },
+        provenance: Provenance {
+            once,
+            chain: call.chain,
+        },
     }
 }

@@ -185,6 +185,7 @@ async fn yaml_variables_are_passed_down_and_others_only_on_request() {
             variables: vec![variable("GIVEN", "5"), variable("JOB", "6")],
             inputs: Vec::new(),
             keys: Vec::new(),
+            chain: Default::default(),
         };
         let id = pipelines::create_by_api(&place.app, place.root.clone(), place.key(), call)
             .await

@@ -169,6 +169,7 @@ impl Place {
             variables: Vec::new(),
             inputs: Vec::new(),
             keys: Vec::new(),
+            chain: Default::default(),
         };
         create_by_api(&self.app, self.root.clone(), self.key(), call)
             .await
@@ -183,6 +184,7 @@ impl Place {
             variables: Vec::new(),
             inputs: Vec::new(),
             keys: Vec::new(),
+            chain: Default::default(),
         };
         let key = ProjectKey::Id(project);
         let created = create_by_api(&self.app, self.root.clone(), key, call).await;

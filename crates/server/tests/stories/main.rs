@@ -27,6 +27,7 @@ mod runners;
 mod soak;
 mod token_life;
 mod token_limits;
+mod trigger_chain;
 mod triggers;
 
 use testkit::{AnotherServer, Database, ServerOptions, TestServer};

@@ -4,7 +4,8 @@
 //! transaction too, so an event becomes deliveries once, on however many servers.
 
 use model::{
-    Hook, HookDelivery, HookDeliveryId, HookEvent, HookEventId, HookId, HookKinds, HookOutcome, ProjectId, Timestamp,
+    Hook, HookDelivery, HookDeliveryId, HookEvent, HookEventId, HookId, HookKinds, HookOutcome, PipelineId, ProjectId,
+    Timestamp,
 };
 
 use super::hooks;
@@ -29,6 +30,8 @@ pub struct NewDelivery<'a> {
     pub event_key: &'a str,
     /// The payload.
     pub request: &'a str,
+    /// The pipeline that it tells of.
+    pub pipeline_id: Option<PipelineId>,
     /// Now.
     pub created_at: Timestamp,
     /// When it is first tried; `None` = whoever inserts it does that.
@@ -37,7 +40,7 @@ pub struct NewDelivery<'a> {
 
 macro_rules! columns {
     () => {
-        "id, hook_id, kind, delivery_key, event_key, request, attempts, created_at, outcome"
+        "id, hook_id, kind, delivery_key, event_key, request, attempts, created_at, outcome, pipeline_id"
     };
 }
 
@@ -45,8 +48,8 @@ statements! {
     INSERT_EVENT = "INSERT INTO hook_events (project_id, kinds, body) VALUES (?1, ?2, ?3)";
     EVENTS = "SELECT id, project_id, kinds, body FROM hook_events ORDER BY id LIMIT ?1";
     TAKE_EVENT = "DELETE FROM hook_events WHERE id = ?1";
-    INSERT = "INSERT INTO hook_deliveries (hook_id, kind, delivery_key, event_key, request, attempts, created_at, next_attempt_at) \
-        VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, ?7) RETURNING id";
+    INSERT = "INSERT INTO hook_deliveries (hook_id, kind, delivery_key, event_key, request, attempts, created_at, next_attempt_at, \
+        pipeline_id) VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, ?7, ?8) RETURNING id";
     DUE = "SELECT hook_id FROM hook_deliveries WHERE next_attempt_at IS NOT NULL AND next_attempt_at <= ?1 \
         AND (claimed_until IS NULL OR claimed_until <= ?1) GROUP BY hook_id ORDER BY MIN(id) LIMIT ?2";
     NEXT = "SELECT id FROM hook_deliveries WHERE hook_id = ?1 AND next_attempt_at IS NOT NULL AND next_attempt_at <= ?2 \
@@ -120,7 +123,8 @@ pub fn insert(tx: &mut dyn Tx, new: &NewDelivery<'_>) -> Result<HookDeliveryId, 
             new.event_key,
             new.request,
             new.created_at,
-            new.next_attempt_at
+            new.next_attempt_at,
+            new.pipeline_id
         ],
         column,
     )
@@ -244,5 +248,6 @@ fn read(row: &Row<'_>) -> Result<HookDelivery, StoreError> {
         attempts: row.read()?,
         created_at: row.read()?,
         outcome: row.read::<Option<Json<HookOutcome>>>()?.map(|json| json.0),
+        pipeline_id: row.read()?,
     })
 }

@@ -38,6 +38,7 @@ pub mod schedules;
 pub mod sessions;
 pub mod settings;
 pub mod sign_in_failures;
+pub mod trigger_chains;
 pub mod trigger_tokens;
 pub mod users;
 pub mod variables;
@@ -81,6 +82,7 @@ pub fn statements() -> Vec<&'static Sql> {
         sessions::STATEMENTS,
         settings::STATEMENTS,
         sign_in_failures::STATEMENTS,
+        trigger_chains::STATEMENTS,
         trigger_tokens::STATEMENTS,
         users::STATEMENTS,
         variables::STATEMENTS,

@@ -36,6 +36,7 @@ fn delivery(tx: &mut dyn Tx, hook: model::HookId, key: &str) -> Result<model::Ho
         key,
         event_key: "event",
         request: "{}",
+        pipeline_id: None,
         created_at: NOW,
         next_attempt_at: Some(NOW),
     };

@@ -20,4 +20,5 @@ mod schedules;
 mod servers;
 mod sessions;
 mod statements;
+mod trigger_chains;
 mod trigger_tokens;

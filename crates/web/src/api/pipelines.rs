@@ -10,8 +10,8 @@ use axum::response::{IntoResponse as _, Response};
 use model::definition::GivenVariable;
 use model::{PipelineId, VariableKind};
 
-use super::idempotency;
 use super::triggers::DRY_RUN;
+use super::{chain, idempotency};
 use crate::call::{Call, OrJobToken};
 use crate::page::{self, Page};
 use crate::params::Reader;
@@ -159,6 +159,7 @@ async fn create(State(app): State<App>, headers: HeaderMap, call: Call) -> ApiRe
         variables,
         inputs: inputs.unwrap_or_default(),
         keys: idempotency::key(&headers)?.into_iter().collect(),
+        chain: chain::of(&headers)?,
     };
     let (caller, project) = (call.caller.clone(), call.project()?);
     if call.params.is_true(DRY_RUN) {

@@ -1,6 +1,7 @@
 //! The trigger call (rest-api.md 1). Its tokens are managed in `trigger_tokens`.
 
 use app::live::Viewer;
+use app::pipelines::chain::Chain;
 use app::pipelines::idempotency::Key;
 use app::triggers::{self, Notes, TriggerCall, Triggered};
 use app::{App, Error, ProjectKey, Result};
@@ -10,8 +11,8 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Map, Value as JsonValue};
 
-use super::idempotency;
 use super::live::{self, Then};
+use super::{chain, idempotency};
 use crate::Params;
 use crate::client_address::ClientAddress;
 use crate::params::Hash;
@@ -46,7 +47,7 @@ async fn run(State(app): State<App>, from: ClientAddress, headers: HeaderMap, pa
     }
     let call = TriggerCall {
         address: from.0,
-        ..call.check(idempotency::key(&headers)?)?
+        ..call.check(idempotency::key(&headers)?, chain::of(&headers)?)?
     };
     if params.is_true(DRY_RUN) {
         let (dry_run, notes) = triggers::dry_run(&app, call).await?;
@@ -103,7 +104,7 @@ fn parse(params: &Params) -> Result<Unchecked<'_>> {
 
 impl Unchecked<'_> {
     /// Row 3 of rest-api.md 1.3.
-    fn check(self, key: Option<Key>) -> Result<TriggerCall> {
+    fn check(self, key: Option<Key>, chain: Chain) -> Result<TriggerCall> {
         let variables = match self.variables {
             None => Vec::new(),
             Some(hash) => hash
@@ -130,6 +131,7 @@ impl Unchecked<'_> {
             pass_payload: true,
             keys: key.into_iter().collect(),
             address: None,
+            chain,
         })
     }
 }
@@ -227,12 +229,12 @@ mod tests {
         };
         let given = call(text("1"));
         assert_eq!(
-            parse(&given).unwrap().check(None).unwrap().variables,
+            parse(&given).unwrap().check(None, Chain::default()).unwrap().variables,
             [("A".to_owned(), "1".to_owned())]
         );
         for value in [Value::Null, Value::Bool(true), Value::Array(vec![text("1")]), hash(&[])] {
             let given = call(value.clone());
-            let error = parse(&given).unwrap().check(None).unwrap_err();
+            let error = parse(&given).unwrap().check(None, Chain::default()).unwrap_err();
             assert_eq!(
                 error.to_string(),
                 "variables needs to be a map of key-valued strings",

@@ -206,6 +206,7 @@ async fn run(visit: Arc<Visit>) -> PageResult {
         variables: given,
         inputs: inputs(&page.inputs),
         keys: Vec::new(),
+        chain: Default::default(),
     };
     let (caller, project) = (visit.caller.clone(), visit.project());
     let outcome = if visit.text("do") == "preview" {

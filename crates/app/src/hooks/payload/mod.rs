@@ -5,7 +5,7 @@
 mod pipeline;
 mod push;
 
-use model::{GitRef, Job, Namespace, Pipeline, Project, User};
+use model::{GitRef, Job, Namespace, Pipeline, PipelineId, Project, User};
 use serde_json::{Map, Value as Json, json};
 use store::{Tx, ops};
 
@@ -20,6 +20,8 @@ pub struct Payload {
     pub json: Json,
     /// The branch of a push: hooks may want certain branches only.
     pub branch: Option<String>,
+    /// The pipeline that it tells of.
+    pub pipeline: Option<PipelineId>,
 }
 
 /// Makes the payload of an event; `None` when what it is about is gone.
@@ -55,7 +57,11 @@ pub async fn of(app: &App, project: model::ProjectId, event: Event) -> Result<Op
             Event::Pipeline(_) => pipeline::of_pipeline(&this, &about, repository.as_ref())?,
             Event::Job { .. } => pipeline::of_job(&this, &about, repository.as_ref())?,
         };
-        Ok(Some(Payload { json, branch }))
+        let pipeline = match &about.event {
+            Event::Push(_) => None,
+            Event::Pipeline(then) | Event::Job { pipeline: then, .. } => Some(PipelineId(then.id)),
+        };
+        Ok(Some(Payload { json, branch, pipeline }))
     })
     .await
 }

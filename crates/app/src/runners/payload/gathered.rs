@@ -13,6 +13,7 @@ use crate::App;
 use crate::error::{Error, Result};
 use crate::jobs::artifacts::is_available;
 use crate::jobs::token::{self, HandOut};
+use crate::pipelines::chain::{self, Chain};
 use crate::project_variables::{self, Owned};
 use crate::runners::variables::JobFacts;
 use crate::variables::{self, PipelineFacts};
@@ -26,6 +27,8 @@ pub(crate) struct Gathered {
     pub(crate) namespace: Namespace,
     pub(crate) root_namespace: NamespaceId,
     pub(crate) pipeline: Pipeline,
+    /// What led to the pipeline, and the pipeline itself.
+    pub(crate) chain: Chain,
     pub(crate) user: Option<User>,
     pub(crate) trigger_short: Option<String>,
     /// Description of the schedule that started the pipeline.
@@ -88,6 +91,7 @@ pub(crate) fn gather(app: &App, tx: &mut dyn Tx, job: &Job) -> Result<Gathered> 
         dotenv: crate::jobs::given::dotenv(&app.keys, tx, &ids)?,
         archives,
         upstream: upstream(tx, &pipeline)?,
+        chain: chain::through(&app.keys, tx, &pipeline)?,
         root_namespace: ancestors.last().copied().unwrap_or(namespace.id),
         trigger_short: trigger.map(|trigger| trigger.short),
         schedule_description: schedule.map(|schedule| schedule.description),
