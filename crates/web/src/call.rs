@@ -174,6 +174,10 @@ impl<P: Policy> FromRequest<App> for Call<P> {
             presented.session = cookies::session(&parts.headers);
         }
         let caller = authenticate::caller(app, presented, accept).await?;
+        // Nobody changes anything; nor does nobody learn by trying which projects there are.
+        if !reads && !caller.is_authenticated() {
+            return Err(Error::Unauthorized.into());
+        }
         Ok(Call {
             caller,
             params,

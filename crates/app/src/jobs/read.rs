@@ -141,14 +141,9 @@ async fn find(app: &App, caller: Caller, key: ProjectKey, id: JobId) -> Result<(
         .await
 }
 
-/// Jobs need a login, also those of public projects.
+/// Finds a project whose jobs the caller may read.
 pub(super) fn readable(app: &App, tx: &mut dyn Tx, caller: &Caller, key: &ProjectKey) -> Result<ProjectAccess> {
-    let access = lookup::project(app, tx, caller, key)?;
-    if !caller.is_authenticated() {
-        return Err(Error::Unauthorized);
-    }
-    access.require(caller, Ability::ReadJobs)?;
-    Ok(access)
+    lookup::project_for(app, tx, caller, key, Ability::ReadJobs)
 }
 
 /// Gathers what is shown beside jobs, each thing once.

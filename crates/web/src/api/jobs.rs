@@ -37,6 +37,7 @@ pub(crate) fn routes() -> Router {
 
 /// The job whose token this is.
 async fn of_token(State(app): State<App>, call: Call<OrJobToken>) -> ApiResult<Json<Job>> {
+    call.user()?;
     let app::Caller::Job(caller) = call.caller else {
         return Err(Error::NotFound("Job").into());
     };
@@ -47,6 +48,7 @@ async fn of_token(State(app): State<App>, call: Call<OrJobToken>) -> ApiResult<J
 }
 
 async fn list(State(app): State<App>, call: Call<OrJobToken>) -> ApiResult<Response> {
+    call.user()?;
     let mut reader = call.reader();
     let scope = scope(&mut reader);
     let page = Page::read(&mut reader);
@@ -143,13 +145,15 @@ fn scope(reader: &mut Reader<'_>) -> Vec<Status> {
     reader.choices("scope")
 }
 
-async fn show(State(app): State<App>, call: Call<OrJobToken>) -> ApiResult<Json<Job>> {
+async fn show(State(app): State<App>, call: Call) -> ApiResult<Json<Job>> {
+    call.user()?;
     let id = job_id(&call)?;
     let shown = read::get(&app, call.caller.clone(), call.project()?, id).await?;
     Ok(Json(full(&app, &shown)))
 }
 
-async fn trace(State(app): State<App>, call: Call<OrJobToken>) -> ApiResult<Response> {
+async fn trace(State(app): State<App>, call: Call) -> ApiResult<Response> {
+    call.user()?;
     let id = job_id(&call)?;
     let reader = read::trace(&app, call.caller.clone(), call.project()?, id).await?;
     let name = format!("infile; filename=\"{id}.log\"");

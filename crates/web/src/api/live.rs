@@ -20,7 +20,7 @@ use serde::Serialize;
 use serde_json::json;
 use tracing::warn;
 
-use crate::call::{Call, OrJobToken};
+use crate::call::Call;
 use crate::client_address::ClientAddress;
 use crate::params::{Params, Value};
 use crate::present;
@@ -183,19 +183,19 @@ async fn started_trace(
     trace_events(&app, starter(&app, from, &headers, &params), id, &headers, &params).await
 }
 
-async fn pipeline(State(app): State<App>, headers: HeaderMap, call: Call<OrJobToken>) -> ApiResult<Response> {
+async fn pipeline(State(app): State<App>, headers: HeaderMap, call: Call) -> ApiResult<Response> {
     let id = PipelineId(call.id("pipeline_id")?);
     let viewer = Viewer::caller(call.caller.clone(), call.project()?);
     pipeline_events(&app, viewer, id, &headers, &call.params).await
 }
 
-async fn follow(State(app): State<App>, call: Call<OrJobToken>) -> ApiResult<Response> {
+async fn follow(State(app): State<App>, call: Call) -> ApiResult<Response> {
     let id = PipelineId(call.id("pipeline_id")?);
     let viewer = Viewer::caller(call.caller.clone(), call.project()?);
     story(&app, viewer, id, call.params.is_true("color"), StatusCode::OK).await
 }
 
-async fn trace(State(app): State<App>, headers: HeaderMap, call: Call<OrJobToken>) -> ApiResult<Response> {
+async fn trace(State(app): State<App>, headers: HeaderMap, call: Call) -> ApiResult<Response> {
     let id = JobId(call.id("job_id")?);
     let viewer = Viewer::caller(call.caller.clone(), call.project()?);
     trace_events(&app, viewer, id, &headers, &call.params).await

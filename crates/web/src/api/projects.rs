@@ -1,5 +1,6 @@
 //! Projects (rest-api.md 14).
 
+use app::access::Ability;
 use app::groups::GroupKey;
 use app::projects::{self, Changes, NewProject, ProjectOrder, Shown, Wanted};
 use app::{App, Error, Result, Sort};
@@ -248,7 +249,7 @@ async fn set_archived(app: &App, call: &Call, archived: bool) -> ApiResult<Creat
 /// There are no merge requests here. Command-line clients look for one when a branch has no pipeline.
 async fn list_merge_requests(State(app): State<App>, call: Call) -> ApiResult<Response> {
     let page = call.page()?;
-    projects::get(&app, &call.caller, call.project()?).await?;
+    projects::find_for(&app, &call.caller, call.project()?, Ability::ReadCode).await?;
     let none: Vec<()> = Vec::new();
     Ok(page::answer(
         &app.settings.external_url,

@@ -23,6 +23,7 @@ pub(crate) fn routes() -> Router {
 }
 
 async fn list(State(app): State<App>, call: Call) -> ApiResult<Response> {
+    call.user()?;
     let page = call.page()?;
     let (found, total) = resource_groups::list(&app, call.caller.clone(), call.project()?, page.of_store()?).await?;
     let shown = found.into_iter().map(group).collect();
@@ -31,6 +32,7 @@ async fn list(State(app): State<App>, call: Call) -> ApiResult<Response> {
 }
 
 async fn show(State(app): State<App>, call: Call) -> ApiResult<Json<ResourceGroup>> {
+    call.user()?;
     let key = call.segment("key");
     let found = resource_groups::get(&app, call.caller.clone(), call.project()?, key).await?;
     Ok(Json(group(found)))
@@ -50,12 +52,14 @@ async fn update(State(app): State<App>, call: Call) -> ApiResult<Json<ResourceGr
 }
 
 async fn current_job(State(app): State<App>, call: Call) -> ApiResult<Json<Option<JobBasic>>> {
+    call.user()?;
     let key = call.segment("key");
     let found = resource_groups::current_job(&app, call.caller.clone(), call.project()?, key).await?;
     Ok(Json(found.map(|shown| basic(&app, &shown))))
 }
 
 async fn upcoming_jobs(State(app): State<App>, call: Call) -> ApiResult<Response> {
+    call.user()?;
     let (key, page) = (call.segment("key"), call.page()?);
     let (caller, project) = (call.caller.clone(), call.project()?);
     let (found, total) = resource_groups::upcoming_jobs(&app, caller, project, key, page.of_store()?).await?;

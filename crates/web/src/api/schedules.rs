@@ -34,6 +34,7 @@ pub(crate) fn routes() -> Router {
 }
 
 async fn list(State(app): State<App>, call: Call) -> ApiResult<Response> {
+    call.user()?;
     let mut reader = call.reader();
     let active = reader
         .one_of("scope", &["active", "inactive"])
@@ -47,11 +48,13 @@ async fn list(State(app): State<App>, call: Call) -> ApiResult<Response> {
 }
 
 async fn show(State(app): State<App>, call: Call) -> ApiResult<Json<ScheduleDetails>> {
+    call.user()?;
     let found = schedules::get(&app, call.caller.clone(), call.project()?, id(&call)?).await?;
     Ok(Json(full(&app, found)))
 }
 
 async fn pipelines(State(app): State<App>, call: Call) -> ApiResult<Response> {
+    call.user()?;
     let mut reader = call.reader();
     let sort = match reader.one_of("sort", &["asc", "desc"]) {
         Some("desc") => Sort::Desc,
@@ -152,6 +155,7 @@ async fn create_variable(State(app): State<App>, call: Call) -> ApiResult<Create
 }
 
 async fn show_variable(State(app): State<App>, call: Call) -> ApiResult<Json<PipelineVariable>> {
+    call.user()?;
     let (caller, project) = (call.caller.clone(), call.project()?);
     let found = schedules::get_variable(&app, caller, project, id(&call)?, call.segment("key")).await?;
     Ok(Json(present::pipeline::variable(found)))

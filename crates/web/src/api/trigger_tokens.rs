@@ -31,6 +31,7 @@ pub(super) fn routes() -> Router {
 }
 
 async fn list(State(app): State<App>, call: Call) -> ApiResult<Response> {
+    call.user()?;
     let mut reader = call.reader();
     let page = page::Page::read(&mut reader);
     let unused_for = duration(&mut reader, "unused_for");
@@ -46,6 +47,7 @@ async fn list(State(app): State<App>, call: Call) -> ApiResult<Response> {
 }
 
 async fn show(State(app): State<App>, call: Call) -> ApiResult<Json<wire::token::Trigger>> {
+    call.user()?;
     let id = TriggerTokenId(call.id("trigger_id")?);
     let token = triggers::get(&app, call.caller.clone(), call.project()?, id).await?;
     Ok(Json(shown(&app, token)))

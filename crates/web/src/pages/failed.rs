@@ -15,13 +15,14 @@ pub(super) fn answer(visit: &Visit, error: Error) -> Response {
     let status = respond::status(&error);
     let is_stranger = visit.caller.user().is_none();
     match &error {
-        Error::Unauthorized | Error::NotFound(_) | Error::RecordNotFound | Error::Forbidden(_)
-            if is_stranger && visit.is_get =>
-        {
-            visit.redirect(&visit.sign_in_href())
+        Error::Unauthorized | Error::NotFound(_) | Error::RecordNotFound | Error::Forbidden(_) if is_stranger => {
+            match visit.is_get {
+                true => visit.redirect(&visit.sign_in_href()),
+                false => visit.redirect("/users/sign_in"),
+            }
         }
-        Error::Unauthorized if is_stranger => visit.redirect("/users/sign_in"),
-        Error::NotFound(_) | Error::NotFoundPlain | Error::RecordNotFound => message(
+        // To who is signed in already it says that a thing is somebody else's.
+        Error::NotFound(_) | Error::NotFoundPlain | Error::RecordNotFound | Error::Unauthorized => message(
             visit,
             StatusCode::NOT_FOUND,
             t.not_found(),

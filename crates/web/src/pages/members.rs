@@ -79,7 +79,8 @@ async fn add(visit: Arc<Visit>) -> PageResult {
         search: None,
     };
     let rows = Rows { limit: 1, offset: 0 };
-    // Only members may ask; who else gets the page's own refusal.
+    // Only who may add members is told which users there are.
+    projects::find_for(&visit.app, &visit.caller, visit.project(), Ability::AdminProject).await?;
     let mut page = page(&visit).await?;
     let (found, _) = users::list(&visit.app, &visit.caller, wanted, rows).await?;
     let problem = match found.into_iter().next() {

@@ -4,3 +4,4 @@ mod api;
 mod fixture;
 mod git;
 mod pages;
+mod permissions;

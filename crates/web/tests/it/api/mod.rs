@@ -28,23 +28,23 @@ use tower::ServiceExt as _;
 use crate::fixture::{Server, TOKEN};
 
 /// Token of the administrator.
-const ROOT: &str = "glpat-root-token-0123456";
+pub(crate) const ROOT: &str = "glpat-root-token-0123456";
 
 /// A server, and callers of its API.
-struct Api {
-    server: Server,
-    router: Router,
+pub(crate) struct Api {
+    pub(crate) server: Server,
+    pub(crate) router: Router,
 }
 
 /// An answer, read whole.
-struct Answer {
-    status: u16,
-    headers: HeaderMap,
-    text: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
 }
 
 impl Api {
-    async fn start() -> Api {
+    pub(crate) async fn start() -> Api {
         let server = Server::start().await;
         let password = Some("a long password".to_owned());
         let made = setup::first_start(&server.app, Some(ROOT.to_owned()), password).await;
@@ -54,7 +54,7 @@ impl Api {
     }
 
     /// Calls `METHOD PATH` below `/api/v4` with a token (empty = none) and a JSON body (null = none).
-    async fn call(&self, line: &str, token: &str, body: Value) -> Answer {
+    pub(crate) async fn call(&self, line: &str, token: &str, body: Value) -> Answer {
         let (method, path) = line.split_once(' ').expect("a method and a path");
         let mut request = Request::builder().method(method).uri(format!("/api/v4{path}"));
         if !token.is_empty() {
@@ -69,7 +69,7 @@ impl Api {
         self.send(request.body(body).unwrap()).await
     }
 
-    async fn send(&self, request: Request<Body>) -> Answer {
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
         let answer = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = answer.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.unwrap();
@@ -81,12 +81,12 @@ impl Api {
     }
 
     /// Calls as the owner of `ada/tool`.
-    async fn ada(&self, line: &str, body: Value) -> Answer {
+    pub(crate) async fn ada(&self, line: &str, body: Value) -> Answer {
         self.call(line, TOKEN, body).await
     }
 
     /// Calls as the administrator.
-    async fn root(&self, line: &str, body: Value) -> Answer {
+    pub(crate) async fn root(&self, line: &str, body: Value) -> Answer {
         self.call(line, ROOT, body).await
     }
 
@@ -99,7 +99,7 @@ impl Api {
 impl Answer {
     /// Checks the status and returns the JSON.
     #[track_caller]
-    fn json(&self, status: u16) -> Value {
+    pub(crate) fn json(&self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", self.text);
         serde_json::from_str(&self.text).unwrap()
     }

@@ -166,7 +166,7 @@ async fn who_may_do_what_to_a_schedule() {
         api.call(&format!("POST {PATH}"), &reporter, nightly()).await.status,
         403
     );
-    assert_eq!(api.get(&format!("GET {one}"), "").await.status, 404);
+    assert_eq!(api.get(&format!("GET {one}"), "").await.status, 401);
     let seen = api.get(&format!("GET {one}"), &reporter).await.json(200);
     assert_eq!(
         seen.get("variables"),

@@ -108,7 +108,7 @@ async fn a_session_reads_the_api_and_changes_nothing_there() {
             &[("sec-fetch-site", "same-origin")],
         )
         .await;
-    assert_eq!(page.status, 404, "{}", page.html);
+    assert_eq!(page.status, 401, "{}", page.html);
     let page = site
         .get(
             &Browser {
