@@ -88,6 +88,7 @@ fn compile(config: &str) -> Result<Plan> {
         project_path: "group/project",
         predefined: &[],
         overriding: &[],
+        iid: Some(1),
         only_job: None,
         limits: &limits,
     };

@@ -121,6 +121,7 @@ fn plan(config: &Config, occasion: &Occasion, root: &Path) -> Result<BTreeMap<St
         project_path: "group/project",
         predefined: &predefined,
         overriding: &[],
+        iid: Some(1),
         only_job: None,
         limits: &limits,
     };

@@ -16,7 +16,7 @@ use crate::access::{self, Ability, ProjectAccess};
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::lookup::{self, ProjectKey};
-use crate::pipelines::compiled::{Compiled, Place};
+use crate::pipelines::compiled::{Compiled, Numbering, Place};
 use crate::pipelines::config::{ConfigText, Revision};
 use crate::pipelines::create::{self, Context, Outcome};
 use crate::pipelines::request::{NewPipeline, Provenance, Skip};
@@ -154,7 +154,7 @@ async fn simulate(
     if text.trim().is_empty() || !linted.errors.is_empty() {
         return Ok(());
     }
-    match create::prepare_with(app, request, context, Some(text)).await? {
+    match create::prepare_with(app, request, context, Numbering::Look, Some(text)).await? {
         Ok(prepared) => {
             linted.warnings.extend(prepared.warnings);
             if let Outcome::Run { plan, .. } = prepared.outcome {

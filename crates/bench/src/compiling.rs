@@ -116,6 +116,7 @@ fn plan(config: &Config, predefined: &[Variable]) -> usize {
         project_path: "group/project",
         predefined,
         overriding: &[],
+        iid: Some(1),
         only_job: None,
         limits: &limits,
     };

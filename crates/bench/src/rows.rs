@@ -123,6 +123,7 @@ pub(crate) async fn insert(store: &Store, place: &Place) -> Result<(), StoreErro
             let now = now();
             let new = NewPipeline {
                 project_id: parts.project,
+                iid: None,
                 user_id: Some(parts.user),
                 sha: &parts.sha,
                 before_sha: &parts.sha,

@@ -35,6 +35,7 @@ pub struct Config {
     pub(crate) jobs: Vec<ConfigJob>,
     /// Names of the files, for people.
     pub(crate) files: Vec<String>,
+    names_iid: bool,
 }
 
 /// A job before rules decide about it.
@@ -85,6 +86,9 @@ pub struct PlanRequest<'a> {
     /// Variables stronger than those of the file, weakest first: user, instance, group, project
     /// (with environment scopes), pipeline, schedule. Protected ones only if the ref is protected.
     pub overriding: &'a [Variable],
+    /// The pipeline's number in its project (`CI_PIPELINE_IID`), for the rules and names of jobs and the
+    /// pipeline's own name; wanted if [`Config::names_iid`]. Workflow rules come before it.
+    pub iid: Option<i64>,
     /// Only this job (chat commands).
     pub only_job: Option<&'a str>,
     /// Limits of this server.
@@ -104,6 +108,12 @@ impl Config {
     #[must_use]
     pub fn explain(&self, request: &PlanRequest<'_>, facts: &Facts) -> Step<Explained> {
         planning::explain(self, request, facts)
+    }
+
+    /// Whether anything that is decided or expanded before a pipeline is stored refers to its number.
+    #[must_use]
+    pub fn names_iid(&self) -> bool {
+        self.names_iid
     }
 
     /// Returns all stages in order, `.pre` first, `.post` last.
@@ -138,6 +148,7 @@ impl Config {
             .collect();
         jobs.sort_by_key(|job| job.stage_index);
         Config {
+            names_iid: named::names(&workflow, &root, &jobs, "CI_PIPELINE_IID"),
             stages,
             workflow,
             variables,
@@ -146,6 +157,8 @@ impl Config {
         }
     }
 }
+
+mod named;
 
 /// What many jobs have in common. A regular expression takes tens of kilobytes once it was used, and
 /// thousands of jobs may say the same: equal expressions are one.

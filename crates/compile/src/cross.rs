@@ -47,6 +47,21 @@ pub(crate) fn check(jobs: &Jobs, stages: &[String], nameable: &[String]) -> Resu
     circles(jobs)
 }
 
+/// Longest name of a stage that can be stored, in characters.
+pub const LONGEST_STAGE: usize = 255;
+
+/// Returns remarks about what only stands in the way of a pipeline: GitLab's lint accepts it.
+pub(crate) fn remarks(jobs: &Jobs) -> impl Iterator<Item = Finding> {
+    let too_long = |job: &&NormalJob| job.entry.stage.chars().count() > LONGEST_STAGE;
+    jobs.values().filter(too_long).map(|job| {
+        let text = format!(
+            "{} job: stage name is too long (maximum is {LONGEST_STAGE} characters): no pipeline can have this job",
+            job.name
+        );
+        Finding::new(text, job.entry.stage_span)
+    })
+}
+
 struct Checker<'a> {
     jobs: &'a Jobs,
     stages: &'a [String],

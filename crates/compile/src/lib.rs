@@ -38,6 +38,7 @@ pub mod variables;
 pub mod yaml;
 
 pub use config::{Config, PlanRequest};
+pub use cross::LONGEST_STAGE;
 pub use diagnostic::{Diagnostic, Severity};
 pub use entry::variables::RootVariable;
 pub use explain::{Explained, Explanation};

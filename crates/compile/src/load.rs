@@ -231,6 +231,7 @@ fn steps(
     normalize::check_size(&root.jobs, &root.variables)?;
     let jobs = normalize::normalize(root.jobs)?;
     cross::check(&jobs, &root.stages, &root.nameable_stages)?;
+    warnings.extend(cross::remarks(&jobs));
     let files = reader.file_names();
     parts.config = Some(Config::new(root.stages, root.workflow, root.variables, jobs, files));
     Ok(())

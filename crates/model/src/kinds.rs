@@ -47,6 +47,12 @@ words! {
         SecurityOrchestrationPolicy = "security_orchestration_policy",
         /// A push to a container registry.
         ContainerRegistryPush = "container_registry_push",
+        /// GitLab's agents.
+        DuoWorkflow = "duo_workflow",
+        /// GitLab's scheduled policies.
+        PipelineExecutionPolicySchedule = "pipeline_execution_policy_schedule",
+        /// GitLab's updates of dependencies.
+        DependencyManagementSecurityUpdate = "dependency_management_security_update",
         /// Not known.
         Unknown = "unknown",
     }

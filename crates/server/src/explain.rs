@@ -41,6 +41,7 @@ pub(crate) fn run(flags: &cli::Explain) -> anyhow::Result<ExitCode> {
         project_path: "local/project",
         predefined: &predefined,
         overriding: &given,
+        iid: Some(1),
         only_job: None,
         limits: &limits,
     };

@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::jobs::finish::{Outcome, finish};
 use crate::jobs::locked::LockedPipeline;
 use crate::jobs::settle;
+use crate::pipelines::compiled::Numbering;
 use crate::pipelines::create::{Failure, prepare_with};
 use crate::pipelines::persist::{self, Row};
 
@@ -30,7 +31,7 @@ pub(super) async fn create(app: &App, origin: &Origin, target: Target) -> Result
         context,
         config,
     } = target;
-    let prepared = match prepare_with(app, &request, &context, config).await {
+    let prepared = match prepare_with(app, &request, &context, Numbering::Take, config).await {
         Ok(prepared) => prepared,
         Err(error @ Error::Internal(_)) => return Err(error),
         Err(error) => return Ok(Some(not_created(error.to_string()))),

@@ -8,7 +8,8 @@ use compile::config::{Config, PlanRequest};
 use compile::load::{Limits, LoadRequest, Loaded};
 use compile::{Diagnostic, Explained, Explanation, Plan, PlanResult, Severity, Step, Variable, VariableOrigin};
 use model::definition::GivenVariable;
-use model::{GitRef, PipelineFailureReason, Project, Sha, VariableKind};
+use model::{GitRef, PipelineFailureReason, PipelineIid, Project, ProjectId, Sha, VariableKind};
+use store::ops::pipelines;
 
 use crate::error::{Error, Result};
 use crate::pipelines::config::{Form, Revision, include_time};
@@ -42,10 +43,21 @@ pub struct Place {
 pub struct Compiled {
     /// What the compiler made of the configuration, also when that is wrong.
     pub form: Arc<Form>,
+    /// The pipeline's number, when something looks at it before the pipeline is stored.
+    pub(crate) iid: Option<PipelineIid>,
     config_name: String,
     predefined: Arc<[Variable]>,
     overriding: Vec<Variable>,
     is_large: bool,
+}
+
+/// What becomes of the number that a pipeline would get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Numbering {
+    /// It is this pipeline's, also if the pipeline is refused afterwards.
+    Take,
+    /// It stays free: nothing is stored.
+    Look,
 }
 
 /// Whose values an explanation shows.
@@ -95,11 +107,28 @@ impl Compiled {
         };
         Ok(Compiled {
             form,
+            iid: None,
             config_name: config_name(&request.project).to_owned(),
             predefined,
             overriding,
             is_large: text.len() > LARGE_CONFIG_BYTES,
         })
+    }
+
+    /// Finds out the pipeline's number, if something looks at it before the pipeline is stored.
+    pub(crate) async fn number(&mut self, app: &App, project: ProjectId, numbering: Numbering) -> Result<()> {
+        let names_iid = self
+            .form
+            .loaded
+            .config
+            .as_ref()
+            .is_some_and(|config| config.names_iid());
+        self.iid = match numbering {
+            _ if !names_iid => None,
+            Numbering::Take => Some(app.store.write(move |tx| pipelines::take_iid(tx, project)).await?),
+            Numbering::Look => Some(app.store.read(move |tx| pipelines::next_iid(tx, project)).await?),
+        };
+        Ok(())
     }
 
     /// Returns what is wrong with the configuration whatever the pipeline, as the lint API lists it.
@@ -143,7 +172,12 @@ impl Compiled {
             predefined: &self.predefined,
             overriding: &self.overriding,
         };
-        let known = self.form.explanations.find(&asked);
+        // A number is another one each time, and is not among the variables that are compared.
+        let known = self
+            .iid
+            .is_none()
+            .then(|| self.form.explanations.find(&asked))
+            .flatten();
         if let Some(known) = known {
             let planned = self.ask(app, request, place, Config::plan).await?.answer;
             if let PlanResult::Plan(plan) = planned.result {
@@ -165,7 +199,7 @@ impl Compiled {
             Ok(plan) => plan,
             Err(refusal) => return Ok(Err(refusal.because(explanation))),
         };
-        if let Err(refusal) = check_size(app, &plan) {
+        if let Err(refusal) = check_size(app, &plan).and_then(|()| check_stages(&plan)) {
             return Ok(Err(refusal));
         }
         let why = Why::new(
@@ -173,7 +207,7 @@ impl Compiled {
             request.project.id,
             &self.form.explanations,
             &explanation,
-            (!facts_asked).then_some((&asked, looked_at)),
+            (!facts_asked && self.iid.is_none()).then_some((&asked, looked_at)),
         )?;
         Ok(Ok(PlannedRun {
             plan,
@@ -213,6 +247,7 @@ impl Compiled {
             project_path: &request.project.full_path,
             predefined: &self.predefined,
             overriding: &self.overriding,
+            iid: self.iid.map(|iid| iid.0),
             only_job: None,
             limits: &limits,
         };
@@ -377,6 +412,16 @@ fn check_size(app: &App, plan: &Plan) -> Result<(), Refusal> {
         failure_reason: Some(PipelineFailureReason::SizeLimitExceeded),
         explanation: None,
     })
+}
+
+/// Row 21: GitLab's rows of stages have a limit that its reader of configurations does not know.
+fn check_stages(plan: &Plan) -> Result<(), Refusal> {
+    let too_long = |name: &str| name.chars().count() > compile::LONGEST_STAGE;
+    if plan.jobs.iter().any(|job| too_long(&job.definition.stage)) {
+        let text = "Failed to persist the pipeline: Validation failed: Stages is invalid";
+        return Err(Refusal::not_kept(text));
+    }
+    Ok(())
 }
 
 fn limits(app: &App) -> Limits {

@@ -12,7 +12,7 @@ use store::{StoreError, Tx, ops};
 
 use crate::access::{self, Ability};
 use crate::error::{Error, Result};
-use crate::pipelines::compiled::{self, Compiled, Place, PlannedRun};
+use crate::pipelines::compiled::{self, Compiled, Numbering, Place, PlannedRun};
 use crate::pipelines::config::{ConfigText, Revision, RevisionKey};
 use crate::pipelines::explanation::keep::Why;
 use crate::pipelines::request::{self, MAX_INPUTS, NewPipeline, Refusal, Skip};
@@ -108,7 +108,7 @@ pub async fn create(app: &App, request: NewPipeline, context: &Context) -> Resul
     }
     chain::check(app, &request).await?;
     let request = Arc::new(request);
-    let stored = match prepare(app, &request, context).await? {
+    let stored = match prepare(app, &request, context, Numbering::Take).await? {
         Ok(prepared) => persist::store(app, Arc::clone(&request), prepared).await,
         Err(failure) => return Err(refuse(app, request, failure).await?),
     };
@@ -150,7 +150,7 @@ async fn refuse(app: &App, request: Arc<NewPipeline>, failure: Failure) -> Resul
     Ok(refusal.into_error(kept))
 }
 
-/// Goes through all checks and compiles; stores nothing.
+/// Goes through all checks and compiles; stores nothing but that a number was taken.
 ///
 /// # Errors
 ///
@@ -159,8 +159,9 @@ pub async fn prepare(
     app: &App,
     request: &NewPipeline,
     context: &Context,
+    numbering: Numbering,
 ) -> Result<std::result::Result<Prepared, Failure>> {
-    prepare_with(app, request, context, None).await
+    prepare_with(app, request, context, numbering, None).await
 }
 
 /// Does the same with a text in place of the configuration in the repository, if there is one.
@@ -168,6 +169,7 @@ pub(crate) async fn prepare_with(
     app: &App,
     request: &NewPipeline,
     context: &Context,
+    numbering: Numbering,
     text: Option<Arc<str>>,
 ) -> Result<std::result::Result<Prepared, Failure>> {
     let early = |refusal| Ok(Err(Failure { refusal, place: None }));
@@ -190,7 +192,7 @@ pub(crate) async fn prepare_with(
         protected,
         revision,
     };
-    match compile_plan(app, request, context, &place).await? {
+    match compile_plan(app, request, context, numbering, &place).await? {
         Ok((outcome, warnings)) => Ok(Ok(Prepared {
             place,
             outcome,
@@ -317,6 +319,7 @@ async fn compile_plan(
     app: &App,
     request: &NewPipeline,
     context: &Context,
+    numbering: Numbering,
     place: &Place,
 ) -> Result<std::result::Result<(Outcome, Vec<String>), Refusal>> {
     if let Err(refusal) = check_given_variables(request) {
@@ -343,10 +346,11 @@ async fn compile_plan(
         let text = format!("Local file `{}` is empty!", compiled::config_name(&request.project));
         return Ok(Err(Refusal::config_error(text)));
     }
-    let compiled = Compiled::new(app, request, context, place, text).await?;
+    let mut compiled = Compiled::new(app, request, context, place, text).await?;
     if let Some(message) = compiled.first_error() {
         return Ok(Err(Refusal::config_error(message)));
     }
+    compiled.number(app, request.project.id, numbering).await?;
     let PlannedRun { plan, warnings, why } = match compiled.plan(app, request, place).await? {
         Ok(planned) => planned,
         Err(refusal) => return Ok(Err(refusal)),

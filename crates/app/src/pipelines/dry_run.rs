@@ -5,7 +5,7 @@ use model::job::PlannedJob;
 
 use crate::App;
 use crate::error::Result;
-use crate::pipelines::compiled::{Place, Reveal};
+use crate::pipelines::compiled::{Numbering, Place, Reveal};
 use crate::pipelines::create::{self, Context, Outcome, Prepared};
 use crate::pipelines::request::NewPipeline;
 
@@ -34,7 +34,7 @@ pub(crate) async fn dry_run(app: &App, request: NewPipeline, context: &Context, 
         place,
         outcome,
         warnings,
-    } = match create::prepare(app, &request, context).await? {
+    } = match create::prepare(app, &request, context, Numbering::Look).await? {
         Ok(prepared) => prepared,
         Err(failure) => return Err(failure.into_error(&request)),
     };

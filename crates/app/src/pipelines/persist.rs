@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use compile::Plan;
 use model::{
-    DefinitionId, ExplanationId, GitRef, OnJobFailure, OnNewCommit, Pipeline, PipelineFailureReason, ProjectId, Sha,
-    StageState, Status, Timestamp,
+    DefinitionId, ExplanationId, GitRef, OnJobFailure, OnNewCommit, Pipeline, PipelineFailureReason, PipelineIid,
+    ProjectId, Sha, StageState, Status, Timestamp,
 };
 use schedule::{Before, Decisions, JobState};
 use sha2::{Digest, Sha256};
@@ -128,6 +128,8 @@ pub(crate) struct Row {
     yaml_errors: Option<String>,
     jobs: Option<Jobs>,
     why: Option<Why>,
+    /// A number that was taken already.
+    iid: Option<PipelineIid>,
 }
 
 impl Row {
@@ -147,6 +149,7 @@ impl Row {
             yaml_errors: None,
             jobs: None,
             why: None,
+            iid: None,
         })
     }
 
@@ -159,6 +162,7 @@ impl Row {
                 row.finished_at = Some(row.now);
             }
             Outcome::Run { plan, compiled, why } => {
+                row.iid = compiled.iid;
                 let jobs = Jobs::decide(plan, compiled.form, row.now)?;
                 row.status = jobs.decisions.pipeline;
                 row.jobs = Some(jobs);
@@ -261,6 +265,7 @@ impl Row {
         let plan = self.jobs.as_ref().map(|jobs| &jobs.plan);
         let new = ops::pipelines::NewPipeline {
             project_id: request.project.id,
+            iid: self.iid,
             user_id: Some(request.user.id),
             sha: &self.sha,
             before_sha: &request.before_sha,

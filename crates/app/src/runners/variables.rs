@@ -158,6 +158,7 @@ fn collect(facts: &JobFacts<'_>, hand_out: Option<&HandedOut<'_>>) -> Vec<JobVar
         .extend(in_environment(facts.stored, facts.job.environment.as_deref()).map(|v| from_predefined(v, false)));
     list.0.extend(facts.given.iter().map(from_given));
     list.0.extend(facts.manual.iter().map(from_given));
+    fixed_of_environment(&mut list, facts);
     list.0
 }
 
@@ -232,12 +233,19 @@ fn environment(list: &mut List, facts: &JobFacts<'_>) {
         return;
     };
     list.add("CI_ENVIRONMENT_NAME", name);
-    list.add("CI_ENVIRONMENT_SLUG", environment_slug(name));
     list.add(
         "CI_ENVIRONMENT_ACTION",
         environment.action.as_deref().unwrap_or("start"),
     );
     list.add_if("CI_ENVIRONMENT_TIER", environment.deployment_tier.as_deref());
+}
+
+/// What nothing overrides.
+fn fixed_of_environment(list: &mut List, facts: &JobFacts<'_>) {
+    let (Some(name), Some(environment)) = (facts.job.environment.as_deref(), &facts.definition.environment) else {
+        return;
+    };
+    list.add("CI_ENVIRONMENT_SLUG", environment_slug(name));
     list.add_if("CI_ENVIRONMENT_URL", environment.url.as_deref());
 }
 

@@ -300,6 +300,7 @@ async fn a_family_of_pipelines_does_not_grow_beyond_its_limit() {
         for _ in 0..999 {
             let new = ops::pipelines::NewPipeline {
                 project_id: own.project_id,
+                iid: None,
                 user_id: None,
                 sha: &own.sha,
                 before_sha: &own.before_sha,

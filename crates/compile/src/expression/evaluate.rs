@@ -77,6 +77,8 @@ fn binary<'e, 'a: 'e>(
         Binary::Equal => Value::Bool(left.equals(&right)),
         Binary::NotEqual => Value::Bool(!left.equals(&right)),
         Binary::Match => Value::Bool(matches(&left, &right, scope)?),
+        // Here GitLab only lets null pass, `=~` lets everything pass that is not true.
+        Binary::NotMatch if matches!(right, Value::Bool(_)) => return Err(no_text()),
         Binary::NotMatch => Value::Bool(!matches(&left, &right, scope)?),
     })
 }
@@ -98,8 +100,12 @@ fn matches(text: &Value<'_>, pattern: &Value<'_>, scope: &Scope<'_>) -> Result<b
                 Some(Err(_)) | None => Ok(source.contains(&*text)),
             }
         }
-        Value::Bool(true) | Value::Other(_) => Err(ExpressionError::new("the right side of =~ is no text")),
+        Value::Bool(true) | Value::Other(_) => Err(no_text()),
     }
+}
+
+fn no_text() -> ExpressionError {
+    ExpressionError::new("the right side of =~ is no text")
 }
 
 impl<'a> Value<'a> {

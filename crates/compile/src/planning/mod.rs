@@ -137,6 +137,7 @@ fn run<'a>(
     if !workflow.runs {
         return Ok(PlanResult::FilteredByWorkflowRules);
     }
+    table.set_iid(session.request.iid);
     let mut decisions = decide_all(session, table, notes.is_some());
     if let Some(demands) = session.demands() {
         return Err(demands);

@@ -26,6 +26,8 @@ pub(crate) struct Table<'a> {
     scoped: Vec<(usize, &'a Variable)>,
     /// Of the matching workflow rule.
     workflow: &'a [YamlVariable],
+    /// The pipeline's number, once workflow rules have decided that there is to be one.
+    iid: Option<i64>,
     pub(crate) regexes: RegexCache,
     /// With tracing: the names that were looked up.
     looked_at: Option<RefCell<BTreeSet<String>>>,
@@ -63,6 +65,7 @@ impl<'a> Table<'a> {
             overriding,
             scoped,
             workflow: &[],
+            iid: None,
             regexes: RegexCache::default(),
             looked_at: trace.then(RefCell::default),
             base_cycle: OnceCell::new(),
@@ -71,6 +74,11 @@ impl<'a> Table<'a> {
 
     pub(crate) fn set_workflow(&mut self, variables: &'a [YamlVariable]) {
         self.workflow = variables;
+    }
+
+    /// From now on the pipeline has its number.
+    pub(crate) fn set_iid(&mut self, iid: Option<i64>) {
+        self.iid = iid;
     }
 
     /// Returns the names that were looked up so far, and notes no more.
@@ -144,12 +152,12 @@ impl<'a> Table<'a> {
 }
 
 /// Order of precedence: by origin, then (project) by how exact the environment scope is, then as given.
-fn rank(index: usize, variable: &Variable, environment: &str) -> (VariableOrigin, u8, usize) {
+fn rank(index: usize, variable: &Variable, environment: &str) -> (VariableOrigin, usize, usize) {
     let exactness = match variable.environment_scope.as_deref() {
         _ if variable.origin != VariableOrigin::Project => 0,
         None | Some("*") => 0,
-        Some(scope) if scope == environment => 2,
-        Some(_) => 1,
+        Some(scope) if scope == environment => usize::MAX,
+        Some(scope) => scope.len(),
     };
     (variable.origin, exactness, index)
 }
@@ -253,7 +261,13 @@ impl<'a> Scope<'_, 'a> {
     }
 
     fn job_predefined(&self, name: &str) -> Option<Cow<'a, str>> {
-        let job = self.job?;
+        if name == "CI_PIPELINE_IID" {
+            return self.table.iid.map(|iid| Cow::Owned(iid.to_string()));
+        }
+        let Some(job) = self.job else {
+            // Workflow rules are evaluated as if for a job, without what is about that job.
+            return (name == "CI_NODE_TOTAL").then_some(Cow::Borrowed("1"));
+        };
         let definition = job.definition.as_ref();
         if let Some(rest) = name.strip_prefix("CI_ENVIRONMENT_") {
             let name = self.environment.as_ref()?;
@@ -323,7 +337,8 @@ impl<'a> Scope<'_, 'a> {
 
     /// All variables with such a key, weakest first.
     fn definitions(&self, wanted: &dyn Fn(&str) -> bool) -> Vec<Definition<'a>> {
-        const OF_JOB: [&str; 11] = [
+        const OF_JOB: [&str; 12] = [
+            "CI_PIPELINE_IID",
             "CI_JOB_NAME",
             "CI_JOB_NAME_SLUG",
             "CI_JOB_GROUP_NAME",
@@ -342,7 +357,7 @@ impl<'a> Scope<'_, 'a> {
             raw,
             file,
         };
-        let of_job = OF_JOB.into_iter().filter(|key| self.job.is_some() && wanted(key));
+        let of_job = OF_JOB.into_iter().filter(|key| wanted(key));
         let mut list: Vec<Definition<'a>> = of_job
             .filter_map(|key| Some(plain(key, self.job_predefined(key)?, false, false)))
             .collect();

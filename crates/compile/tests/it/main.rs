@@ -14,6 +14,7 @@ mod planning;
 mod properties;
 mod recorded;
 mod reference;
+mod reference_plans;
 mod regexes;
 mod robustness;
 mod support;

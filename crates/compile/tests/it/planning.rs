@@ -133,6 +133,33 @@ fn workflow_rules_refuse_name_and_parametrize_a_pipeline() {
 }
 
 #[test]
+fn a_configuration_says_whether_it_needs_the_number_of_the_pipeline() {
+    const VALUE: &str = "variables: {V: $W, W: a-$CI_PIPELINE_IID, R: {value: $W, expand: false}}\n";
+    for (text, expected) in [
+        ("a: {script: echo $CI_PIPELINE_IID $V, image: $CI_PIPELINE_IID}", false),
+        ("a: {script: x, rules: [{if: $CI_PIPELINE_IID}]}", true),
+        ("a: {script: x, rules: [{if: $V}]}", true),
+        ("a: {script: x, rules: [{changes: [$V]}]}", true),
+        ("a: {script: x, rules: [{exists: {paths: [a], project: $V}}]}", true),
+        ("a: {script: x, only: {variables: [$CI_PIPELINE_IID]}}", true),
+        ("a: {script: x, environment: e/$V}", true),
+        ("a: {script: x, environment: e/$R}", false),
+        ("a: {script: x, tags: [$CI_PIPELINE_IID]}", true),
+        ("a: {script: x, resource_group: $V}", true),
+        ("workflow: {name: $V}\na: {script: x}", true),
+        (
+            "workflow: {name: $X, rules: [{when: always, variables: {X: $V}}]}\na: {script: x}",
+            true,
+        ),
+        ("a: {script: x, variables: {Y: $V}, environment: $Y}", true),
+        ("a: {script: x, variables: {Y: $V}, environment: y}", false),
+    ] {
+        let config = World::default().config(&format!("{VALUE}{text}\n"));
+        assert_eq!(config.names_iid(), expected, "{text}");
+    }
+}
+
+#[test]
 fn the_matching_rule_decides_how_a_job_runs() {
     for (job, when, allow, start_in) in [
         ("when: manual", When::Manual, true, None),
@@ -336,6 +363,7 @@ fn definitions_are_shared_between_pipelines() {
         project_path: "group/project",
         predefined: &run.predefined,
         overriding: &run.overriding,
+        iid: None,
         only_job: None,
         limits: &limits,
     };

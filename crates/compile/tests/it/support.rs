@@ -54,6 +54,12 @@ impl World {
     fn answer(&self, demand: &Demand) -> Answer {
         match demand {
             Demand::File(key) => self.files.get(key).cloned().unwrap_or(Answer::Missing),
+            Demand::Paths {
+                project: Some(name), ..
+            } if name == "no/such" => Answer::Denied,
+            Demand::Paths {
+                git_ref: Some(name), ..
+            } if name == "nowhere" => Answer::NoSuchRef,
             Demand::Paths { .. } => Answer::Paths(Arc::new(self.paths.clone())),
             Demand::Changes { compare_to: Some(name) } if name == "nowhere" => Answer::NoSuchRef,
             Demand::Changes { .. } => match &self.changes {
@@ -138,6 +144,7 @@ pub(crate) struct Run {
     pub(crate) merge_request: bool,
     pub(crate) predefined: Vec<Variable>,
     pub(crate) overriding: Vec<Variable>,
+    pub(crate) iid: Option<i64>,
     pub(crate) only_job: Option<&'static str>,
 }
 
@@ -153,6 +160,7 @@ impl Run {
                 variable(VariableOrigin::Predefined, "CI_COMMIT_REF_NAME", "main"),
             ],
             overriding: Vec::new(),
+            iid: None,
             only_job: None,
         }
     }
@@ -179,6 +187,7 @@ impl Run {
             project_path: "group/project",
             predefined: &self.predefined,
             overriding: &self.overriding,
+            iid: self.iid,
             only_job: self.only_job,
             limits,
         }

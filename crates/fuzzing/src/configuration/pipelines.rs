@@ -64,6 +64,7 @@ fn request<'a>(world: &'a World, source: Source, git_ref: &'a GitRef, predefined
         project_path: "group/project",
         predefined,
         overriding: &[],
+        iid: Some(1),
         only_job: None,
         limits: &world.limits,
     }

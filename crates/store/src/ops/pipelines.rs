@@ -14,7 +14,7 @@ use crate::value::{Json, params};
 use crate::wake::Wake;
 
 pub(crate) use insert::STATEMENTS as INSERT_STATEMENTS;
-pub use insert::{NewPipeline, insert};
+pub use insert::{NewPipeline, insert, next_iid, take_iid};
 pub use list::{PipelineFilter, PipelineOrder, PipelineScope, count, list};
 
 /// What the caller gave, kept apart from the pipeline.

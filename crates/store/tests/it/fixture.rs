@@ -202,6 +202,7 @@ pub(crate) fn new_pipeline<'a>(
 ) -> NewPipeline<'a> {
     NewPipeline {
         project_id: project.id,
+        iid: None,
         user_id: project.creator_id,
         sha,
         before_sha,

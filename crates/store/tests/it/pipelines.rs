@@ -36,6 +36,29 @@ on_both! {
         assert_eq!(opened.read(move |tx| pipelines::by_id(tx, id)), Some(pipeline));
     }
 
+    fn a_number_that_was_taken_is_of_one_pipeline(opened) {
+        let (next, taken, numbered, after) = opened.write(|tx| {
+            let project = project(tx)?;
+            fixture::pipeline(tx, &project)?;
+            let next = pipelines::next_iid(tx, project.id)?;
+            let taken = [pipelines::take_iid(tx, project.id)?, pipelines::take_iid(tx, project.id)?];
+            let after = fixture::pipeline(tx, &project)?;
+            let git_ref = GitRef::branch("main");
+            let (sha, before_sha) = (sha('a'), sha('b'));
+            let new = pipelines::NewPipeline {
+                iid: Some(taken[1]),
+                ..fixture::new_pipeline(&project, &git_ref, &sha, &before_sha)
+            };
+            let given = pipelines::Given { variables: Some(vec![7]), inputs: None };
+            Ok::<_, StoreError>((next, taken, pipelines::insert(tx, &new, &given)?, after))
+        });
+        assert_eq!((next.0, taken.map(|iid| iid.0)), (2, [2, 3]));
+        assert_eq!((numbered.iid.0, after.iid.0), (3, 4));
+        let id = numbered.id;
+        assert_eq!(opened.read(move |tx| pipelines::by_id(tx, id)), Some(numbered));
+        assert_eq!(opened.read(move |tx| pipelines::given(tx, id)).variables, Some(vec![7]));
+    }
+
     fn a_pipeline_is_found_in_its_own_project_only(opened) {
         let (pipeline, other) = opened.write(|tx| {
             let user = fixture::user(tx, "ada")?;

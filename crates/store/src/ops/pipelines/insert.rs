@@ -20,6 +20,8 @@ use crate::wake::Wake;
 pub struct NewPipeline<'a> {
     /// Its project.
     pub project_id: ProjectId,
+    /// A number that was taken for it ([`take_iid`]); otherwise it gets the next one.
+    pub iid: Option<PipelineIid>,
     /// Who it runs as.
     pub user_id: Option<UserId>,
     /// The commit.
@@ -87,12 +89,38 @@ statements! {
                 WHERE ?22::bytea IS NOT NULL OR ?23::text IS NOT NULL OR ?24::bigint IS NOT NULL) \
             SELECT id, iid FROM new"),
     );
+    INSERT_NUMBERED = both(
+        concat!("INSERT INTO pipelines (", columns!(), ") VALUES (?22, ", values!(), ")"),
+        concat!("INSERT INTO pipelines (", columns!(), ") VALUES (?22, ", values!(), ") RETURNING id"),
+    );
     IID = "SELECT iid FROM pipelines WHERE id = ?1";
+    LAST_IID = "SELECT pipeline_iid FROM project_counters WHERE project_id = ?1";
     INSERT_GIVEN = "INSERT INTO pipeline_given (pipeline_id, variables, inputs, explanation_id, explanation_values) \
         VALUES (?1, ?2, ?3, ?4, ?5)";
 }
 
-/// Creates a pipeline with the next number of its project; `given` and the explanation are kept when there is anything in them.
+/// Returns the number that the next pipeline of a project gets; 1 for a project that does not exist.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn next_iid(tx: &mut dyn Tx, project: ProjectId) -> Result<PipelineIid, StoreError> {
+    let last: Option<i64> = tx.optional(&LAST_IID, params![project], column)?;
+    Ok(PipelineIid(last.unwrap_or(0) + 1))
+}
+
+/// Takes the next number of a project: no other pipeline gets it, whatever becomes of this one.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn take_iid(tx: &mut dyn Tx, project: ProjectId) -> Result<PipelineIid, StoreError> {
+    // The counter is locked first: two that take a number at the same time take two numbers.
+    tx.execute(&COUNT_UP, params![project])?;
+    tx.one(&LAST_IID, params![project], column)
+}
+
+/// Creates a pipeline with the next number of its project, or the one it has; `given` and the explanation are kept when there is anything in them.
 ///
 /// # Errors
 ///
@@ -100,10 +128,11 @@ statements! {
 pub fn insert(tx: &mut dyn Tx, new: &NewPipeline<'_>, given: &Given) -> Result<Pipeline, StoreError> {
     let stages = Json::text_unless_empty(new.stages);
     let columns = new.columns(stages.as_ref());
-    let inserted = if tx.is_postgres() {
-        in_one_statement(tx, &columns, &new.given(given))?
-    } else {
-        in_small_statements(tx, &columns, &new.given(given))?
+    let given = new.given(given);
+    let inserted = match new.iid {
+        Some(iid) => Some((numbered(tx, &columns, iid, &given)?, iid)),
+        None if tx.is_postgres() => in_one_statement(tx, &columns, &given)?,
+        None => in_small_statements(tx, &columns, &given)?,
     };
     let (id, iid) = inserted.ok_or_else(|| StoreError::ForeignKey {
         statement: INSERT.name.to_owned(),
@@ -135,11 +164,30 @@ fn in_small_statements(
     }
     let id = PipelineId(tx.insert(&INSERT, columns)?);
     let iid = tx.one(&IID, params![id], column)?;
+    insert_given(tx, id, given)?;
+    Ok(Some((id, iid)))
+}
+
+/// With a number that was taken before.
+fn numbered(
+    tx: &mut dyn Tx,
+    columns: &[Param<'_>],
+    iid: PipelineIid,
+    given: &[Param<'_>; 4],
+) -> Result<PipelineId, StoreError> {
+    let mut params = columns.to_vec();
+    params.push(iid.into());
+    let id = PipelineId(tx.insert(&INSERT_NUMBERED, &params)?);
+    insert_given(tx, id, given)?;
+    Ok(id)
+}
+
+fn insert_given(tx: &mut dyn Tx, id: PipelineId, given: &[Param<'_>; 4]) -> Result<(), StoreError> {
     let [variables, inputs, explanation, values] = *given;
     if [variables, inputs, explanation].iter().any(|param| !param.is_null()) {
         tx.execute(&INSERT_GIVEN, &[id.into(), variables, inputs, explanation, values])?;
     }
-    Ok(Some((id, iid)))
+    Ok(())
 }
 
 impl<'a> NewPipeline<'a> {
