@@ -220,7 +220,8 @@ impl<'a> Provider<'a> {
         let repository = self.app.repositories.open(&self.request.project)?;
         let (sha, before) = (self.sha.clone(), self.request.before_sha.clone());
         // A child has its parent's commits.
-        let is_push = matches!(self.request.source, Source::Push | Source::ParentPipeline);
+        let is_push = matches!(self.request.source, Source::Push | Source::ParentPipeline)
+            && !self.request.ref_text.starts_with("refs/tags/");
         crate::blocking(move || {
             let from = match compare_to {
                 Some(name) => match repository.revision(&name)? {

@@ -3,6 +3,8 @@
 mod bridge_mirror;
 mod bridge_status;
 mod bridges;
+mod changes;
+mod dry_runs;
 mod hooks;
 mod jobs;
 mod logs;
@@ -12,3 +14,4 @@ mod resource_groups;
 mod runners;
 mod schedules;
 mod sessions;
+mod variables;
