@@ -88,7 +88,7 @@ pub enum Outcome {
         /// The jobs.
         plan: Plan,
         /// What they come from.
-        compiled: Compiled,
+        compiled: Box<Compiled>,
         /// Why they are there.
         why: Why,
     },
@@ -346,7 +346,7 @@ async fn compile_plan(
         let text = format!("Local file `{}` is empty!", compiled::config_name(&request.project));
         return Ok(Err(Refusal::config_error(text)));
     }
-    let mut compiled = Compiled::new(app, request, context, place, text).await?;
+    let mut compiled = Box::new(Compiled::new(app, request, context, place, text).await?);
     if let Some(message) = compiled.first_error() {
         return Ok(Err(Refusal::config_error(message)));
     }

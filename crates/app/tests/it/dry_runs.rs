@@ -238,7 +238,8 @@ impl Bench {
             variables: vec![("WHO".to_owned(), "me".to_owned())],
             inputs: Vec::new(),
             payload: "{}".to_owned(),
-            key: None,
+            pass_payload: true,
+            keys: Vec::new(),
         }
     }
 
@@ -253,7 +254,7 @@ impl Bench {
             ref_text: "main".to_owned(),
             variables: if matches!(way, Way::Web) { Vec::new() } else { vec![who] },
             inputs: Vec::new(),
-            key: None,
+            keys: Vec::new(),
         }
     }
 

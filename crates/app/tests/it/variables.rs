@@ -340,7 +340,8 @@ async fn predefined_variables_are_there_from_their_phase_on() {
         variables: vec![("GIVEN".to_owned(), "by the call".to_owned())],
         inputs: Vec::new(),
         payload: "{}".to_owned(),
-        key: None,
+        pass_payload: true,
+        keys: Vec::new(),
     };
     let made = triggers::run(&place.app, call).await.unwrap();
     let (_, jobs) = place.read(made.pipeline.id).await;
@@ -413,7 +414,7 @@ fn call() -> ApiCall {
         ref_text: "main".to_owned(),
         variables: Vec::new(),
         inputs: Vec::new(),
-        key: None,
+        keys: Vec::new(),
     }
 }
 
