@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use app::pipelines::{ApiCall, Created, DryRun, create_by_api, create_on_page, dry_run_by_api, dry_run_on_page};
-use app::triggers::{self, NewTrigger, TriggerCall};
+use app::triggers::{self, Limiting, NewTrigger, TriggerCall};
 use app::{Error, Result};
 use model::definition::GivenVariable;
 use model::job::{Need, PlannedJob};
@@ -170,6 +170,8 @@ impl Bench {
         let new = NewTrigger {
             description: "t".to_owned(),
             expires_at: None,
+            show_once: false,
+            limiting: Limiting::default(),
         };
         let made = triggers::create(&place.app, place.root.clone(), place.key(), new).await;
         Bench {
@@ -240,6 +242,8 @@ impl Bench {
             payload: "{}".to_owned(),
             pass_payload: true,
             keys: Vec::new(),
+            chain: Default::default(),
+            address: None,
         }
     }
 
@@ -255,6 +259,7 @@ impl Bench {
             variables: if matches!(way, Way::Web) { Vec::new() } else { vec![who] },
             inputs: Vec::new(),
             keys: Vec::new(),
+            chain: Default::default(),
         }
     }
 
@@ -262,7 +267,9 @@ impl Bench {
         let Place { app, root, .. } = &self.place;
         let key = self.place.key();
         match way {
-            Way::Trigger(git_ref) => triggers::dry_run(app, self.trigger_call(git_ref)).await,
+            Way::Trigger(git_ref) => triggers::dry_run(app, self.trigger_call(git_ref))
+                .await
+                .map(|told| told.0),
             Way::Api => dry_run_by_api(app, root.clone(), key, self.api_call(way)).await,
             Way::Web => dry_run_on_page(app, root.clone(), key, self.api_call(way)).await,
         }
@@ -272,7 +279,9 @@ impl Bench {
         let Place { app, root, .. } = &self.place;
         let key = self.place.key();
         match way {
-            Way::Trigger(git_ref) => triggers::run(app, self.trigger_call(git_ref)).await,
+            Way::Trigger(git_ref) => triggers::run(app, self.trigger_call(git_ref))
+                .await
+                .map(|done| done.created),
             Way::Api => create_by_api(app, root.clone(), key, self.api_call(way)).await,
             Way::Web => create_on_page(app, root.clone(), key, self.api_call(way)).await,
         }

@@ -11,7 +11,7 @@ use app::project_variables::purpose;
 use app::projects::{self, Changes, NewProject};
 use app::runners::artifacts::{self, Description};
 use app::runners::payload::Payload;
-use app::triggers::{self, NewTrigger, TriggerCall};
+use app::triggers::{self, Limiting, NewTrigger, TriggerCall};
 use app::{App, ProjectKey};
 use model::definition::GivenVariable;
 use model::{AccessLevel, Job, NamespaceId, ProjectId, ProtectedRef, VariableKind, Visibility};
@@ -329,6 +329,8 @@ async fn predefined_variables_are_there_from_their_phase_on() {
     let new = NewTrigger {
         description: "t".to_owned(),
         expires_at: None,
+        show_once: false,
+        limiting: Limiting::default(),
     };
     let trigger = triggers::create(&place.app, place.root.clone(), place.key(), new)
         .await
@@ -342,8 +344,10 @@ async fn predefined_variables_are_there_from_their_phase_on() {
         payload: "{}".to_owned(),
         pass_payload: true,
         keys: Vec::new(),
+        chain: Default::default(),
+        address: None,
     };
-    let made = triggers::run(&place.app, call).await.unwrap();
+    let made = triggers::run(&place.app, call).await.unwrap().created;
     let (_, jobs) = place.read(made.pipeline.id).await;
     let mut found: Vec<&str> = jobs.iter().map(|job| job.name.as_str()).collect();
     let includes = rows
@@ -415,6 +419,7 @@ fn call() -> ApiCall {
         variables: Vec::new(),
         inputs: Vec::new(),
         keys: Vec::new(),
+        chain: Default::default(),
     }
 }
 
