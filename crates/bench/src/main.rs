@@ -1,15 +1,19 @@
 //! Benchmarks of the server, each figure beside its floor measured in the same run.
 //!
-//! `cargo xtask bench trigger` or `bench compile [DIR]` builds the release binaries and runs this. Figures are for people: no
+//! `cargo xtask bench trigger`, `bench live` or `bench compile [DIR]` builds the release binaries and runs this. Figures are for people: no
 //! test looks at them. The load generator shares the machine with the server, on purpose: that is
 //! what the figures in `docs/benchmarks.md` are measured like.
 
+mod backlog;
 mod compiling;
 mod floor;
+mod live;
 mod load;
+mod player;
 mod rows;
 mod server;
 mod trigger;
+mod waiting;
 
 use std::path::PathBuf;
 
@@ -26,6 +30,7 @@ fn main() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match what.as_str() {
         "trigger" => runtime.block_on(trigger::run(&binary)),
-        other => bail!("no benchmark `{other}`: expected `trigger` or `compile`"),
+        "live" => runtime.block_on(live::run(&binary, arguments.next().as_deref())),
+        other => bail!("no benchmark `{other}`: expected `trigger`, `live` or `compile`"),
     }
 }

@@ -146,7 +146,7 @@ async fn thousand_jobs(server: &Server) -> anyhow::Result<()> {
 }
 
 /// Measures the time from sending a trigger call to the job's first command.
-async fn first_command(binary: &Path) -> anyhow::Result<()> {
+pub(crate) async fn first_command(binary: &Path) -> anyhow::Result<()> {
     let server = Server::start(binary, 2).await?;
     let (id, token) = server.project("clock", CLOCK_JOB).await?;
     let path = format!("/api/v4/projects/{id}/trigger/pipeline?token={token}&ref=main");
@@ -187,7 +187,8 @@ async fn wait_for_clock(server: &Server, project: i64, pipeline: i64) -> anyhow:
     }
 }
 
-fn machine() {
+/// Says what the figures are measured on.
+pub(crate) fn machine() {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let name = info
         .lines()

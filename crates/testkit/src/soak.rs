@@ -25,6 +25,9 @@ const LONGEST_WAIT: u64 = 2_000;
 /// How long everything may take to come to its end after the last round.
 const PATIENCE: Duration = Duration::from_secs(240);
 
+/// Seconds of one call that waits; shorter than the client's patience with a silent server.
+const WAIT_SECONDS: u32 = 20;
+
 /// A job that lost its runner gets another attempt, as often as GitLab allows.
 const CONFIG: &str = r#"default:
   retry: {max: 2, when: [runner_system_failure, stuck_or_timeout_failure]}
@@ -92,7 +95,7 @@ pub fn soak(server: &mut TestServer, rounds: usize, seed: u64) -> Result<SoakFin
     runner.restart();
     findings.pipelines = pipelines.len();
     for pipeline in &pipelines {
-        let ended = ended(&project, pipeline)?;
+        let ended = ended(&project, &token, pipeline)?;
         findings.succeeded += usize::from(ended["status"] == "success");
         check(&project, pipeline, &witness, &mut findings)?;
     }
@@ -116,11 +119,15 @@ fn triggered(project: &Project, token: &str, witness: &Path) -> Value {
     project.triggered(token, Form::of([("variables[WITNESS]", witness.as_str())]))
 }
 
-/// Waits for the end of a pipeline.
-fn ended(project: &Project, pipeline: &Value) -> Result<Value, String> {
+/// Waits for the end of a pipeline, with the token that started it: the server answers when it has ended.
+fn ended(project: &Project, token: &str, pipeline: &Value) -> Result<Value, String> {
     let deadline = Instant::now() + PATIENCE;
+    let path = format!(
+        "/trigger/pipelines/{}?token={token}&wait={WAIT_SECONDS}",
+        pipeline["id"]
+    );
     loop {
-        let now = project.get(&format!("/pipelines/{}", pipeline["id"]));
+        let now = project.request("GET", &path).send().json();
         if matches!(now["status"].as_str(), Some("success" | "failed")) {
             return Ok(now);
         }
@@ -137,7 +144,6 @@ fn ended(project: &Project, pipeline: &Value) -> Result<Value, String> {
                 shown.join(" ")
             ));
         }
-        std::thread::sleep(Duration::from_millis(50));
     }
 }
 

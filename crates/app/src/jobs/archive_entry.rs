@@ -137,13 +137,9 @@ fn is_valid(path: &str) -> bool {
 type Head = tokio::sync::oneshot::Sender<Result<u64>>;
 
 /// Finds the file, says how large it is, and sends what it holds.
-fn unpack<R: Read + Seek>(mut archive: R, path: &str, head: Head, chunks: &mpsc::Sender<std::io::Result<Bytes>>) {
+fn unpack<R: Read + Seek>(archive: R, path: &str, head: Head, chunks: &mpsc::Sender<std::io::Result<Bytes>>) {
     let gone = Error::NotFoundPlain;
-    match count(&mut archive) {
-        Some(entries) if entries <= MAX_ENTRIES => {}
-        _ => return drop(head.send(Err(gone))),
-    }
-    let Ok(mut zip) = zip::ZipArchive::new(archive) else {
+    let Some(mut zip) = zip_of(archive) else {
         return drop(head.send(Err(gone)));
     };
     let file = match zip.by_name(path) {
@@ -159,6 +155,12 @@ fn unpack<R: Read + Seek>(mut archive: R, path: &str, head: Head, chunks: &mpsc:
         return;
     }
     send(file, size, chunks);
+}
+
+/// Reads the list of an archive's files; `None` for what is no archive or has too many.
+pub(crate) fn zip_of<R: Read + Seek>(mut archive: R) -> Option<zip::ZipArchive<R>> {
+    count(&mut archive).filter(|entries| *entries <= MAX_ENTRIES)?;
+    zip::ZipArchive::new(archive).ok()
 }
 
 fn send(mut file: impl Read, size: u64, chunks: &mpsc::Sender<std::io::Result<Bytes>>) {

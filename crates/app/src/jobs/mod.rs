@@ -1,7 +1,7 @@
 //! The life of a job after its pipeline was created: everything that can happen to it.
 
 pub mod actions;
-mod archive_entry;
+pub(crate) mod archive_entry;
 pub mod artifacts;
 pub mod coverage;
 pub mod dotenv;

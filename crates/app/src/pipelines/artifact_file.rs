@@ -7,12 +7,13 @@ use compile::Answer;
 use compile::facts::FetchedFile;
 use model::{ArtifactId, PipelineId, Timestamp};
 use store::ops::artifacts::Artifact;
-use store::{StoreError, Tx, ops};
-use zip::ZipArchive;
+use store::{Tx, ops};
 use zip::result::ZipError;
 
 use crate::App;
 use crate::error::{Error, Result};
+use crate::jobs::archive_entry;
+use crate::jobs::artifacts::is_available;
 
 /// Largest archive, and largest file in it, in bytes (GitLab's limit).
 const MAX_BYTES: u64 = 5 << 20;
@@ -37,14 +38,16 @@ pub(super) async fn read(app: &App, pipeline: PipelineId, job: String, path: Str
     crate::blocking(move || extract(&this, archive.id, &job, &path)).await
 }
 
-/// The archive of the newest attempt of a job, unless it has expired.
-fn archive(tx: &mut dyn Tx, pipeline: PipelineId, name: &str, now: Timestamp) -> Result<Option<Artifact>, StoreError> {
+/// The archive of the newest attempt of a job, unless it has expired and is not kept.
+fn archive(tx: &mut dyn Tx, pipeline: PipelineId, name: &str, now: Timestamp) -> Result<Option<Artifact>> {
     let jobs = ops::jobs::current(tx, pipeline)?;
     let Some(job) = jobs.iter().find(|job| job.name == name) else {
         return Ok(None);
     };
-    let archive = ops::artifacts::get(tx, job.id, "archive")?;
-    Ok(archive.filter(|archive| archive.file.expire_at.is_none_or(|end| now < end)))
+    match ops::artifacts::get(tx, job.id, "archive")? {
+        Some(archive) if is_available(tx, &archive, now)? => Ok(Some(archive)),
+        _ => Ok(None),
+    }
 }
 
 fn too_large(job: &str) -> Answer {
@@ -60,7 +63,7 @@ fn extract(app: &App, id: ArtifactId, job: &str, path: &str) -> Result<Answer> {
     let Some(file) = app.blobs.artifacts.open_seekable(id).map_err(Error::internal)? else {
         return Ok(unreadable());
     };
-    let Ok(mut zip) = ZipArchive::new(file) else {
+    let Some(mut zip) = archive_entry::zip_of(file) else {
         return Ok(unreadable());
     };
     let entry = match zip.by_name(path) {

@@ -7,7 +7,7 @@
 
 mod round;
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use model::{Job, Runner, RunnerManagerId};
@@ -45,7 +45,8 @@ impl Default for Desk {
 /// A runner that asks for a job.
 #[derive(Debug)]
 struct Ask {
-    runner: Runner,
+    // Shared: each round lists everybody who waits.
+    runner: Arc<Runner>,
     manager: Option<RunnerManagerId>,
     hold: bool,
     reply: oneshot::Sender<Option<Job>>,
@@ -58,7 +59,7 @@ impl Desk {
     pub async fn ask(&self, runner: Runner, manager: Option<RunnerManagerId>, hold: Option<Duration>) -> Option<Job> {
         let (reply, answer) = oneshot::channel();
         let ask = Ask {
-            runner,
+            runner: Arc::new(runner),
             manager,
             hold: hold.is_some(),
             reply,
@@ -208,7 +209,7 @@ impl Clerk {
         let askers: Vec<Asker> = asks
             .iter()
             .map(|ask| Asker {
-                runner: ask.runner.clone(),
+                runner: Arc::clone(&ask.runner),
                 manager: ask.manager,
             })
             .collect();

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use model::definition::GivenVariable;
 use model::schedule::{DueTime, Schedule};
-use model::{AccessLevel, Project, ScheduleId, Sha, Source, User};
+use model::{AccessLevel, Project, ScheduleId, Sha, Source, Timestamp, User};
 use serde_json::{Map, Value as Json};
 use store::{Tx, ops};
 use tokio::sync::watch;
@@ -24,7 +24,7 @@ use crate::pipelines::request::{NewPipeline, Provenance, Scheduled, Skip};
 use crate::schedules::manage::{next_run, short_ref};
 use crate::schedules::variables;
 
-/// Time between two looks: how late a pipeline may start.
+/// Longest time between two looks; there is one at each full minute, when schedules are due.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Schedules started in one look; the rest comes with the next.
@@ -32,20 +32,27 @@ const BATCH: i64 = 100;
 
 /// Starts what is due until told to stop.
 pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
-    let mut look = tokio::time::interval(LOOK_EVERY);
-    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        tokio::select! {
-            _ = stop.wait_for(|stop| *stop) => return,
-            _ = look.tick() => {}
-        }
         if let Err(error) = start_due(&app).await {
             error!(
                 error = &error as &dyn std::error::Error,
                 "could not look for schedules that are due"
             );
         }
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => return,
+            () = tokio::time::sleep(until_next_look(app.clock.now())) => {}
+        }
     }
+}
+
+/// Time until the next look: cron knows no times between full minutes.
+fn until_next_look(now: Timestamp) -> Duration {
+    const MINUTE: i64 = 60_000_000;
+    let rest = MINUTE - now.microseconds().rem_euclid(MINUTE);
+    let rest = Duration::from_micros(rest.unsigned_abs());
+    // Timers count in milliseconds, and one that rings too early would find nothing due.
+    LOOK_EVERY.min(rest + Duration::from_millis(1))
 }
 
 /// Starts the pipelines of all schedules that are due.
@@ -174,4 +181,31 @@ fn inputs(schedule: &Schedule) -> Result<Vec<(String, Json)>> {
     };
     let object: Map<String, Json> = serde_json::from_str(text).map_err(Error::internal)?;
     Ok(object.into_iter().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_a_look_at_each_full_minute_and_every_few_seconds_between() {
+        const SECOND: i64 = 1_000_000;
+        let minute = 1_800_000_000 * SECOND;
+        for (now, milliseconds) in [
+            (minute, 5_000),
+            (minute + 30 * SECOND, 5_000),
+            (minute + 56 * SECOND, 4_001),
+            (minute + 60 * SECOND - 1_000, 2),
+            (minute - SECOND, 1_001),
+        ] {
+            let pause = until_next_look(Timestamp(now));
+            assert_eq!(pause, Duration::from_millis(milliseconds), "{now}");
+            let next = Timestamp(now + i64::try_from(pause.as_micros()).unwrap());
+            let due = (now / (60 * SECOND) + 1) * 60 * SECOND;
+            assert!(
+                next.0 < due || next.0 - due <= SECOND / 100,
+                "in time for the next minute"
+            );
+        }
+    }
 }

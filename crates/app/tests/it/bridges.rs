@@ -523,3 +523,47 @@ async fn a_job_takes_the_latest_artifacts_of_a_project_that_accepts_its_token() 
     assert_eq!(needed, [made]);
     place.close().await;
 }
+
+/// An archive with one file.
+fn archive(path: &str, text: &str) -> Vec<u8> {
+    use std::io::Write as _;
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    zip.start_file(path, zip::write::SimpleFileOptions::default()).unwrap();
+    zip.write_all(text.as_bytes()).unwrap();
+    zip.finish().unwrap().into_inner()
+}
+
+#[tokio::test]
+async fn the_file_of_a_child_may_have_expired_if_its_project_keeps_the_latest() {
+    use app::runners::artifacts::{self, Description};
+    let config = "maker: {stage: build, script: x, artifacts: {paths: [made.yml]}}\n\
+         b: {stage: deploy, when: manual, trigger: {include: [{artifact: made.yml, job: maker}]}}\n";
+    for (keeps, expected) in [(true, Status::Success), (false, Status::Failed)] {
+        let place = Place::new(config).await;
+        place
+            .change(place.project, move |project| {
+                project.settings.keep_latest_artifact = keeps
+            })
+            .await;
+        let id = place.pipeline().await.id;
+        let maker = place.take(&place.player().await).await;
+        let begun = artifacts::begin(&place.app, maker.job.id, &maker.token).await.unwrap();
+        let (job, mut upload) = begun.unwrap();
+        let bytes = archive("made.yml", "work: {script: x}\n");
+        assert!(artifacts::write(&mut upload, bytes.into()).await.unwrap());
+        let description = Description {
+            expire_in: Some("1 hour".to_owned()),
+            ..Description::default()
+        };
+        artifacts::record(&place.app, &job, upload, description).await.unwrap();
+        place.report(&maker, "success").await;
+        place.pass(std::time::Duration::from_secs(2 * 3600));
+        let bridge = place.job(id, "b").await.id;
+        actions::play(&place.app, place.root.clone(), place.key(), bridge, Vec::new())
+            .await
+            .unwrap();
+        place.start_bridges().await;
+        assert_eq!(place.job(id, "b").await.status, expected, "keeps: {keeps}");
+        place.close().await;
+    }
+}

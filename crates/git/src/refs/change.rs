@@ -88,7 +88,19 @@ impl Repository {
         if self.is_attached() {
             return Ok(false);
         }
-        self.update_ref(&pipeline_ref(id), None, at)?;
+        let name = pipeline_ref(id);
+        if self.ref_target(&name)?.as_ref() == Some(at) {
+            return Ok(true);
+        }
+        let no_object = || Error::NoObject { id: at.to_string() };
+        let object = object_id(at).ok_or_else(no_object)?;
+        if !self.with(|repo| repo.has_object(object)) {
+            return Err(no_object());
+        }
+        // Nothing can be in its way: the names are numbers, and only pipelines have them. Looking for that would list
+        // the refs of all pipelines, for each job that is handed out.
+        let edit = RefEdit::update_with_log(full_name(&name)?, Target::Object(object), previous(None)?, no_log());
+        self.edit("create the ref of a pipeline", edit)?;
         Ok(true)
     }
 

@@ -86,7 +86,7 @@ impl Dirs {
                 }
             })
             .collect();
-        self.temporary.join("var").join(name)
+        self.variables().join(name)
     }
 
     /// Makes all folders: the project's stays as it is unless `fresh`, the temporary ones are new.
@@ -95,16 +95,12 @@ impl Dirs {
             .recursive(true)
             .mode(0o711)
             .create(self.project.parent().unwrap_or(&self.builds))?;
-        remove(&self.temporary)?;
-        if fresh || self.belongs_to_another()? {
+        if fresh || self.belongs_to_another(&self.project)? {
             remove(&self.project)?;
         }
-        DirBuilder::new().mode(0o711).create(&self.temporary)?;
-        for folder in [self.input(), self.temporary.join("var")] {
-            DirBuilder::new().mode(0o711).create(folder)?;
-        }
-        for folder in [self.tmp(), self.home(), self.out()] {
-            self.make_own(&folder)?;
+        if !self.is_swept()? {
+            remove(&self.temporary)?;
+            self.make_temporary()?;
         }
         match fs::symlink_metadata(&self.project) {
             Ok(_) => Ok(()),
@@ -119,9 +115,76 @@ impl Dirs {
         self.give(path)
     }
 
-    /// Removes everything temporary.
+    /// Removes everything temporary. The folders themselves stay for the next job of this project and slot, if the
+    /// job left them as they were: making them is a good part of what a short job costs.
     pub(super) fn clean(&self) -> io::Result<()> {
-        remove(&self.temporary)
+        let stay = self.temporary_folders();
+        let is_left = |path: &PathBuf| !stay.contains(path);
+        for path in entries(&self.temporary)
+            .filter(is_left)
+            .chain(stay.iter().flat_map(|folder| entries(folder)))
+        {
+            remove(&path)?;
+        }
+        if self.is_swept()? {
+            Ok(())
+        } else {
+            remove(&self.temporary)
+        }
+    }
+
+    fn make_temporary(&self) -> io::Result<()> {
+        DirBuilder::new().mode(0o711).create(&self.temporary)?;
+        for folder in [self.input(), self.variables()] {
+            DirBuilder::new().mode(0o711).create(folder)?;
+        }
+        for folder in self.own_folders() {
+            self.make_own(&folder)?;
+        }
+        Ok(())
+    }
+
+    /// Whether all temporary folders are there, as they were made, with nothing in them.
+    fn is_swept(&self) -> io::Result<bool> {
+        let own = self.own_folders();
+        for folder in self.temporary_folders() {
+            let is_own = own.contains(&folder);
+            let Ok(found) = fs::symlink_metadata(&folder) else {
+                return Ok(false);
+            };
+            let mode = if is_own { 0o700 } else { 0o711 };
+            let is_as_made = found.is_dir()
+                && found.mode() & 0o7777 == mode
+                && (found.uid()
+                    == if is_own {
+                        self.owner()
+                    } else {
+                        nix::unistd::geteuid().as_raw()
+                    });
+            if !is_as_made || fs::read_dir(&folder)?.next().is_some() {
+                return Ok(false);
+            }
+        }
+        // And nothing beside them.
+        let count = fs::read_dir(&self.temporary)?
+            .take(self.temporary_folders().len() + 1)
+            .count();
+        Ok(count == self.temporary_folders().len())
+    }
+
+    fn temporary_folders(&self) -> [PathBuf; 5] {
+        let [tmp, home, out] = self.own_folders();
+        [self.input(), self.variables(), tmp, home, out]
+    }
+
+    /// Those in which the job may write.
+    fn own_folders(&self) -> [PathBuf; 3] {
+        [self.tmp(), self.home(), self.out()]
+    }
+
+    /// Where file variables are.
+    fn variables(&self) -> PathBuf {
+        self.temporary.join("var")
     }
 
     /// Makes `path` the job's, so that it can read it.
@@ -149,19 +212,26 @@ impl Dirs {
         self.give(path)
     }
 
-    /// Whether the folder was left by jobs of another user, whose files this one cannot handle.
-    fn belongs_to_another(&self) -> io::Result<bool> {
-        match fs::symlink_metadata(&self.project) {
-            Ok(found) => {
-                let owner = self
-                    .account
-                    .as_ref()
-                    .map_or_else(|| nix::unistd::geteuid().as_raw(), |account| account.uid);
-                Ok(found.uid() != owner || !found.is_dir())
-            }
+    /// Whether a folder was left by jobs of another user, whose files this one cannot handle.
+    fn belongs_to_another(&self, path: &Path) -> io::Result<bool> {
+        match fs::symlink_metadata(path) {
+            Ok(found) => Ok(found.uid() != self.owner() || !found.is_dir()),
             Err(_) => Ok(false),
         }
     }
+
+    /// Whom the job's folders belong to.
+    fn owner(&self) -> u32 {
+        self.account
+            .as_ref()
+            .map_or_else(|| nix::unistd::geteuid().as_raw(), |account| account.uid)
+    }
+}
+
+/// Returns what lies in a folder; nothing when it cannot be read.
+fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    let found = fs::read_dir(folder).into_iter().flatten();
+    found.flatten().map(|entry| entry.path())
 }
 
 /// Removes a folder and all below it, without following links; a missing one is fine.

@@ -1,6 +1,6 @@
 //! The runner protocol from the other side: a foreign runner takes jobs, writes logs, reports, is canceled.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use testkit::{Form, TestServer};
 
 use crate::story;
@@ -105,6 +105,40 @@ fn a_job_token_clones_and_triggers_and_dies_with_its_job(server: &mut TestServer
         (answer.status, answer.json()),
         (401, json!({ "message": "Job is not running" }))
     );
+}
+
+story!(a_runner_is_told_the_time_that_counts, runners: 0);
+
+fn a_runner_is_told_the_time_that_counts(server: &mut TestServer) {
+    // Seconds of the project, of the job, of the runner; and what the runner is told.
+    for (project_seconds, job, runner_seconds, told) in [
+        (1800, "", Value::Null, 1800),
+        (1800, ", timeout: 20 minutes", Value::Null, 1200),
+        (1800, ", timeout: 20 minutes", json!(900), 900),
+        (1800, "", json!(900), 900),
+        (700, "", json!(900), 700),
+        // A job may ask for more than its project gives to others, but not for more than its runner allows.
+        (700, ", timeout: 1 hour", Value::Null, 3600),
+        (700, ", timeout: 1 hour", json!(900), 900),
+    ] {
+        let config = format!("job: {{script: x{job}}}\n");
+        let project = server.api().empty_project(&[(".gitlab-ci.yml", &config)]);
+        let update = project
+            .request("PUT", "")
+            .json(&json!({ "build_timeout": project_seconds }));
+        drop(update.send().expect(200));
+        project.push("main");
+        let runner = project.runner();
+        let listed = project.get("/runners?type=project_type");
+        let path = format!("/runners/{}", listed[0]["id"]);
+        let limit = project
+            .api
+            .request("PUT", &path)
+            .json(&json!({ "maximum_timeout": runner_seconds }));
+        drop(limit.send().expect(200));
+        let case = format!("project {project_seconds}{job}, runner {runner_seconds}");
+        assert_eq!(runner.take().payload["runner_info"]["timeout"], told, "{case}");
+    }
 }
 
 story!(a_job_of_the_embedded_runner_ends_with_everything_it_started_when_canceled, runners: 1);

@@ -3,6 +3,7 @@
 //! Inside of a transaction: nothing here waits or remembers.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use model::{Job, JobId, ProjectId, Runner, RunnerManagerId, RunnerType, Timestamp};
 use schedule::hand_out::{Queued, assign};
@@ -24,7 +25,7 @@ const PAGES: usize = 20;
 /// Who asks.
 #[derive(Clone, Debug)]
 pub(super) struct Asker {
-    pub(super) runner: Runner,
+    pub(super) runner: Arc<Runner>,
     pub(super) manager: Option<RunnerManagerId>,
 }
 
@@ -57,7 +58,7 @@ pub(super) fn look(tx: &mut dyn Tx, askers: &[Asker]) -> Result<Look> {
     for (scope, members) in by_scope(askers) {
         let mut found = false;
         pages(tx, scope, members.len(), ops::queue::peek, |tx, page, projects| {
-            let runners: Vec<&Runner> = members.iter().map(|member| &askers[*member].runner).collect();
+            let runners: Vec<&Runner> = members.iter().map(|member| &*askers[*member].runner).collect();
             let running = running(tx, scope)?;
             found |= !assign(&runners, &queued(page, projects).1, &running).is_empty();
             Ok(found)
@@ -74,7 +75,7 @@ pub(super) fn claim(tx: &mut dyn Tx, askers: &[Asker], now: Timestamp) -> Result
     let mut answers: Vec<Option<Job>> = vec![None; askers.len()];
     for (scope, mut open) in by_scope(askers) {
         pages(tx, scope, open.len(), ops::queue::candidates, |tx, page, projects| {
-            let runners: Vec<&Runner> = open.iter().map(|member| &askers[*member].runner).collect();
+            let runners: Vec<&Runner> = open.iter().map(|member| &*askers[*member].runner).collect();
             let running = running(tx, scope)?;
             let (jobs, queue) = queued(page, projects);
             for (runner, job) in assign(&runners, &queue, &running) {
