@@ -75,8 +75,8 @@ fn a_resource_group_is_for_those_who_may_run_pipelines(server: &mut TestServer) 
     for path in &paths {
         assert_eq!(
             server.http().get(path).send().status,
-            404,
-            "a private project is not there for strangers"
+            401,
+            "strangers are asked who they are"
         );
     }
     let reporter = member(server, &project, 20);
