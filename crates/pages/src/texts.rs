@@ -33,6 +33,7 @@ macro_rules! texts {
 mod artifacts;
 mod common;
 mod hooks;
+mod inbound;
 mod pipelines;
 mod projects;
 mod schedules;

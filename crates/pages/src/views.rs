@@ -3,6 +3,7 @@
 mod account;
 mod artifacts;
 mod hooks;
+mod inbound;
 mod job;
 mod pipeline;
 mod pipelines;
@@ -14,6 +15,7 @@ mod settings;
 pub use account::*;
 pub use artifacts::*;
 pub use hooks::*;
+pub use inbound::*;
 pub use job::*;
 pub use pipeline::*;
 pub use pipelines::*;

@@ -104,6 +104,10 @@ impl Client {
             Some(Token::Trigger(token)) => request.header("TRIGGER-TOKEN", token),
             None => request,
         };
+        // In a job: what it starts is to be known as started by it, so that a loop ends.
+        if let Ok(chain) = std::env::var("TRIPLINE_TRIGGER_CHAIN") {
+            request = request.header("X-Tripline-Trigger-Chain", chain);
+        }
         let bytes = match body {
             Some(json) => {
                 request = request.header("Content-Type", "application/json");

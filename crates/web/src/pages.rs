@@ -10,6 +10,7 @@ mod admin;
 mod artifacts;
 mod failed;
 mod hooks;
+mod inbound;
 mod job;
 mod lint;
 mod members;
@@ -75,6 +76,7 @@ pub(crate) fn routes() -> Router {
         .merge(schedules::routes())
         .merge(settings::routes())
         .merge(hooks::routes())
+        .merge(inbound::routes())
         .merge(token_access::routes())
         .merge(artifacts::routes())
         .merge(variables::routes())

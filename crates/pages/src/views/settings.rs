@@ -89,6 +89,8 @@ pub enum Part {
     TokenAccess,
     /// Webhooks.
     Webhooks,
+    /// Inbound webhooks.
+    Inbound,
 }
 
 impl Part {

@@ -425,6 +425,8 @@ done! {
     SchedulePlayed = schedule_played;
     ScheduleTaken = schedule_taken;
     ScheduleDeleted = schedule_deleted;
+    InboundHookAdded = inbound_hook_added;
+    InboundHookDeleted = inbound_hook_deleted;
     WebhookAdded = webhook_added;
     WebhookDeleted = webhook_deleted;
     WebhookTold = webhook_told;

@@ -5,6 +5,7 @@ mod below;
 mod compressed;
 mod forms;
 mod hooks;
+mod inbound;
 mod markup;
 mod permissions;
 mod schedules;

@@ -80,6 +80,7 @@ async fn what_is_hidden_looks_like_what_does_not_exist() {
         "/-/settings/ci_cd/token_access",
         "/-/settings/repository",
         "/-/hooks",
+        "/-/inbound_hooks",
         "/-/hooks/1/edit",
         "/-/edit",
         "/-/no/such/page",

@@ -85,6 +85,14 @@ impl World {
                 }
                 _ => place.things["hook_id"].clone(),
             },
+            (shown, last) if shown.starts_with("/{project}/-/inbound_hooks") => match last {
+                "delete" if fresh => {
+                    let new = json!({"name": "gone", "provider": "generic", "secret": "inbound-secret"});
+                    let line = format!("POST {at}/inbound_hooks");
+                    self.made(&line, new).await["id"].to_string()
+                }
+                _ => place.things["inbound_hook"].clone(),
+            },
             (shown, last) if shown.starts_with("/{project}/-/pipeline_schedules") => match last {
                 "take_ownership" | "delete" if fresh => {
                     let new = json!({"description": "s", "ref": "main", "cron": "0 1 * * *", "active": false});
@@ -173,6 +181,12 @@ impl World {
             }
             "/{project}/-/project_members/{id}" => Form::of([("access_level", "10")]),
             "/{project}/-/hooks" | "/{project}/-/hooks/{id}" => Form::of([("url", "https://1.2.3.4/")]),
+            "/{project}/-/inbound_hooks" | "/{project}/-/inbound_hooks/{id}" => Form::of([
+                ("name", name.as_str()),
+                ("provider", "generic"),
+                ("secret", "inbound-secret"),
+                ("enabled", "true"),
+            ]),
             "/{project}/-/hooks/{id}/test" => Form::of([("trigger", "push_events")]),
             "/{project}/-/pipeline_schedules" | "/{project}/-/pipeline_schedules/{id}" => Form::of([
                 ("description", "s"),
