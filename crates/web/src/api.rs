@@ -16,6 +16,7 @@ mod jobs;
 mod lint;
 mod live;
 mod members;
+mod openapi;
 mod pipelines;
 mod projects;
 mod protected;
@@ -54,6 +55,7 @@ pub(crate) fn routes() -> Router {
         .merge(job_token_scope::routes())
         .merge(jobs::routes())
         .merge(lint::routes())
+        .merge(openapi::routes())
         .merge(pipelines::routes())
         .merge(projects::routes())
         .merge(protected::routes())

@@ -19,7 +19,7 @@ pub(crate) struct Server {
     pub(crate) project: Project,
     address: String,
     pub(crate) stop: tokio::sync::watch::Sender<bool>,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 /// Signs of life come often. Nothing is looked at again by itself: what tests see, a wake-up brought.
@@ -79,8 +79,13 @@ impl Server {
             project,
             address,
             stop,
-            _dir: dir,
+            dir,
         }
+    }
+
+    /// Where everything lies that the server keeps.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.dir.path()
     }
 
     /// Address of a repository for a user with this password; without any for the empty one.

@@ -4,8 +4,10 @@
 //! server answers. A route that has no row fails [`every_route_has_a_row`].
 
 mod browsing;
+mod foreign;
 mod others;
 mod requests;
+mod secrets;
 mod table;
 mod world;
 

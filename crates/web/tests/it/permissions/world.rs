@@ -173,6 +173,15 @@ impl World {
         answer.unwrap().status().as_u16()
     }
 
+    /// Reads a page.
+    pub(crate) async fn text(&self, who: &Credential, path: &str) -> String {
+        let mut request = Request::builder().uri(path);
+        for (name, value) in &who.headers {
+            request = request.header(*name, value);
+        }
+        self.api.send(request.body(Body::empty()).unwrap()).await.text
+    }
+
     /// A browser in which the user is signed in.
     pub(crate) async fn session(&self, name: &str) -> String {
         let app = &self.api.server.app;
