@@ -22,12 +22,18 @@ pub enum Ability {
     ReadPipelines,
     /// List and read jobs, logs and artifacts.
     ReadJobs,
+    /// List and read environments and deployments.
+    ReadEnvironments,
     /// Read who belongs to it.
     ReadMembers,
     /// Create a pipeline (the ref has rules of its own: [`may_run_on`]).
     CreatePipeline,
     /// Retry, cancel and play pipelines and jobs.
     UpdatePipeline,
+    /// Make, change, stop and delete environments; make and change deployments.
+    ChangeEnvironments,
+    /// Delete deployments, stop all environments that nobody uses.
+    AdminEnvironments,
     /// Cancel a job without waiting for its runner.
     ForceCancelJob,
     /// Erase a job's log and artifacts.
@@ -53,9 +59,12 @@ impl Ability {
         Ability::ReadCode,
         Ability::ReadPipelines,
         Ability::ReadJobs,
+        Ability::ReadEnvironments,
         Ability::ReadMembers,
         Ability::CreatePipeline,
         Ability::UpdatePipeline,
+        Ability::ChangeEnvironments,
+        Ability::AdminEnvironments,
         Ability::ForceCancelJob,
         Ability::EraseJob,
         Ability::DeletePipeline,
@@ -71,9 +80,14 @@ impl Ability {
     pub const fn minimum_role(self) -> AccessLevel {
         match self {
             Ability::ReadProject | Ability::ReadMembers => AccessLevel::Guest,
-            Ability::ReadCode | Ability::ReadPipelines | Ability::ReadJobs => AccessLevel::Reporter,
-            Ability::CreatePipeline | Ability::UpdatePipeline | Ability::PushCode => AccessLevel::Developer,
-            Ability::ForceCancelJob
+            Ability::ReadCode | Ability::ReadPipelines | Ability::ReadJobs | Ability::ReadEnvironments => {
+                AccessLevel::Reporter
+            }
+            Ability::CreatePipeline | Ability::UpdatePipeline | Ability::ChangeEnvironments | Ability::PushCode => {
+                AccessLevel::Developer
+            }
+            Ability::AdminEnvironments
+            | Ability::ForceCancelJob
             | Ability::EraseJob
             | Ability::ReadPipelineVariables
             | Ability::ManageTriggers
@@ -88,6 +102,8 @@ impl Ability {
             self,
             Ability::CreatePipeline
                 | Ability::UpdatePipeline
+                | Ability::ChangeEnvironments
+                | Ability::AdminEnvironments
                 | Ability::ForceCancelJob
                 | Ability::EraseJob
                 | Ability::DeletePipeline
@@ -154,6 +170,8 @@ pub fn allows(project: &Project, role: AccessLevel, caller: &Caller, ability: Ab
         // Guests of a private project see no code; of a visible one everybody does.
         Ability::ReadCode => project.visibility != Visibility::Private,
         Ability::ReadPipelines | Ability::ReadJobs => project.settings.public_jobs,
+        // Guests of a private project see jobs, but not what they deploy to.
+        Ability::ReadEnvironments => project.visibility != Visibility::Private && project.settings.public_jobs,
         Ability::ReadMembers => caller.is_authenticated(),
         _ => false,
     }

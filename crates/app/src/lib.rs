@@ -14,6 +14,7 @@ pub mod access_tokens;
 pub mod authenticate;
 pub mod bridges;
 pub mod caller;
+pub mod environments;
 pub mod error;
 pub mod fetch;
 pub mod git_access;

@@ -16,6 +16,7 @@ use tracing::{error, info, warn};
 use crate::App;
 use crate::access;
 use crate::caller::Caller;
+use crate::environments::stop;
 use crate::error::{Error, Result};
 use crate::git_access::GitAccess;
 use crate::hooks::happened;
@@ -78,6 +79,7 @@ pub(crate) async fn after(
     if let Err(error) = note(app, access, updates, options).await {
         error!(%error, "a push to `{}` could not be noted", access.project.full_path);
     }
+    stop_environments(app, access, updates).await;
     if matches!(access.caller, Caller::Job(_)) {
         // Otherwise a job that pushes would start the pipeline that starts the job that pushes.
         return Vec::new();
@@ -89,6 +91,16 @@ pub(crate) async fn after(
         lines.extend(start(app, access, update, git_ref, options).await);
     }
     lines
+}
+
+/// Stops the environments of branches that are gone.
+async fn stop_environments(app: &App, access: &GitAccess, updates: &[PushCommand]) {
+    let Some(user) = access.user() else { return };
+    for update in updates.iter().filter(|update| update.deletes()) {
+        if let Some(branch) = update.ref_name.strip_prefix("refs/heads/") {
+            stop::of_branch(app, access.project.id, user, access.caller.is_admin(), branch).await;
+        }
+    }
 }
 
 /// Notes the activity, what hooks are to be told, and the first branch as the default one, which is protected from then on.

@@ -178,6 +178,8 @@ fn job(stage: &str, stage_index: u32) -> PlannedJob {
         interruptible: None,
         tags: Vec::new(),
         environment: None,
+        environment_tier: None,
+        environment_auto_stop_in: None,
         resource_group: None,
     }
 }

@@ -40,6 +40,7 @@ pub mod yaml;
 pub use config::{Config, PlanRequest};
 pub use cross::LONGEST_STAGE;
 pub use diagnostic::{Diagnostic, Severity};
+pub use entry::environment::is_name as is_environment_name;
 pub use entry::variables::RootVariable;
 pub use explain::{Explained, Explanation};
 pub use facts::{Answer, Demand, Facts, FileKey, Step};

@@ -340,6 +340,20 @@ pub enum CrossNeed {
     },
 }
 
+impl Environment {
+    /// Returns what the job does with the environment.
+    #[must_use]
+    pub fn action(&self) -> &str {
+        self.action.as_deref().unwrap_or("start")
+    }
+
+    /// Whether the job deploys to the environment.
+    #[must_use]
+    pub fn starts(&self) -> bool {
+        self.action() == "start"
+    }
+}
+
 /// `environment`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

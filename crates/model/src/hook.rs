@@ -14,11 +14,19 @@ pub enum HookKind {
     Pipeline,
     /// A job has another status.
     Job,
+    /// A deployment started or ended.
+    Deployment,
 }
 
 impl HookKind {
     /// All of them.
-    pub const ALL: [HookKind; 4] = [HookKind::Push, HookKind::TagPush, HookKind::Pipeline, HookKind::Job];
+    pub const ALL: [HookKind; 5] = [
+        HookKind::Push,
+        HookKind::TagPush,
+        HookKind::Pipeline,
+        HookKind::Job,
+        HookKind::Deployment,
+    ];
 
     /// Returns its bit in [`HookKinds`].
     #[must_use]
@@ -28,6 +36,7 @@ impl HookKind {
             HookKind::TagPush => 2,
             HookKind::Pipeline => 4,
             HookKind::Job => 8,
+            HookKind::Deployment => 16,
         }
     }
 
@@ -39,6 +48,7 @@ impl HookKind {
             HookKind::TagPush => "tag_push_events",
             HookKind::Pipeline => "pipeline_events",
             HookKind::Job => "job_events",
+            HookKind::Deployment => "deployment_events",
         }
     }
 
@@ -50,6 +60,7 @@ impl HookKind {
             HookKind::TagPush => "tag_push_hooks",
             HookKind::Pipeline => "pipeline_hooks",
             HookKind::Job => "job_hooks",
+            HookKind::Deployment => "deployment_hooks",
         }
     }
 
@@ -61,6 +72,7 @@ impl HookKind {
             HookKind::TagPush => "Tag Push Hook",
             HookKind::Pipeline => "Pipeline Hook",
             HookKind::Job => "Job Hook",
+            HookKind::Deployment => "Deployment Hook",
         }
     }
 

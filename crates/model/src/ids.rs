@@ -76,6 +76,10 @@ id! {
     InboundDeliveryId
     /// Id of an environment.
     EnvironmentId
+    /// Server-wide id of a deployment.
+    DeploymentId
+    /// Number of a deployment inside its project, counted from 1.
+    DeploymentIid
     /// Id of a resource group.
     ResourceGroupId
 }

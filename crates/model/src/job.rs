@@ -44,6 +44,10 @@ pub struct PlannedJob {
     pub tags: Vec<String>,
     /// `environment:name`, expanded.
     pub environment: Option<String>,
+    /// `environment:deployment_tier`, expanded.
+    pub environment_tier: Option<String>,
+    /// `environment:auto_stop_in`, expanded.
+    pub environment_auto_stop_in: Option<String>,
     /// `resource_group`, expanded.
     pub resource_group: Option<String>,
 }

@@ -11,6 +11,7 @@
 mod words;
 
 pub mod definition;
+pub mod environment;
 pub mod hook;
 pub mod ids;
 pub mod inbound;
@@ -29,6 +30,7 @@ pub mod token;
 pub mod trigger;
 
 pub use definition::JobDefinition;
+pub use environment::{AutoStopSetting, Deployment, DeploymentStatus, Environment, EnvironmentState, Tier};
 pub use hook::{BranchFilterStrategy, Hook, HookDelivery, HookEvent, HookKind, HookKinds, HookOutcome, HookSettings};
 pub use ids::*;
 pub use inbound::{

@@ -57,6 +57,7 @@ pub(crate) struct Server {
     handing_out: tokio::task::JoinHandle<()>,
     telling_hooks: tokio::task::JoinHandle<()>,
     scheduling: tokio::task::JoinHandle<()>,
+    deploying: tokio::task::JoinHandle<()>,
     showing: tokio::task::JoinHandle<()>,
     starting: tokio::task::JoinHandle<()>,
     runner: Option<runner::Handle>,
@@ -86,6 +87,7 @@ impl Server {
         let telling_hooks = tokio::spawn(app::hooks::dispatch::run(app.clone(), stop.subscribe()));
         let handing_out = tokio::spawn(app::runners::desk::run(app.clone(), stop.subscribe()));
         let scheduling = tokio::spawn(app::schedules::run(app.clone(), stop.subscribe()));
+        let deploying = tokio::spawn(app::environments::run(app.clone(), stop.subscribe()));
         let showing = tokio::spawn(app::live::run(app.clone(), stop.subscribe()));
         let starting = tokio::spawn(app::bridges::run(app.clone(), stop.subscribe()));
         let runner = start_runner(&app, &config, address).await?;
@@ -102,6 +104,7 @@ impl Server {
             handing_out,
             telling_hooks,
             scheduling,
+            deploying,
             showing,
             starting,
             runner,
@@ -127,6 +130,7 @@ impl Server {
             let _ = telling.await;
         }
         for (task, name) in [
+            (self.deploying, "looking after environments"),
             (self.showing, "showing what happens"),
             (self.serving, "serving"),
             (self.handing_out, "handing out jobs"),

@@ -33,6 +33,7 @@ pub(crate) static MIGRATIONS: &[Migration] = &[
     migration!(10, "0010"),
     migration!(11, "0011"),
     migration!(12, "0012"),
+    migration!(13, "0013"),
 ];
 
 /// The table of applied migrations; the same text serves both databases.

@@ -165,7 +165,7 @@ macro_rules! ids {
 
 ids! {
     UserId NamespaceId ProjectId PipelineId PipelineIid JobId DefinitionId ExplanationId TriggerTokenId AccessTokenId
-    RunnerId SessionId RunnerManagerId VariableId ScheduleId ArtifactId HookId HookEventId HookDeliveryId InboundHookId InboundDeliveryId EnvironmentId ResourceGroupId
+    RunnerId SessionId RunnerManagerId VariableId ScheduleId ArtifactId HookId HookEventId HookDeliveryId InboundHookId InboundDeliveryId EnvironmentId ResourceGroupId DeploymentId DeploymentIid
 }
 
 macro_rules! words {
@@ -184,7 +184,7 @@ macro_rules! words {
 
 words! {
     Status Source When FailureReason PipelineFailureReason VariableKind Visibility UserState RunnerType RunnerAccess
-    OnNewCommit OnJobFailure ProcessMode InboundOutcome
+    OnNewCommit OnJobFailure ProcessMode InboundOutcome Tier EnvironmentState AutoStopSetting DeploymentStatus
 }
 
 macro_rules! param {

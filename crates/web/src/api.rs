@@ -6,6 +6,8 @@ mod artifacts;
 mod branches;
 mod chain;
 mod commits;
+mod deployments;
+mod environments;
 mod files;
 mod groups;
 mod hooks;
@@ -48,6 +50,8 @@ pub(crate) fn routes() -> Router {
         .merge(artifacts::routes())
         .merge(branches::routes())
         .merge(commits::routes())
+        .merge(deployments::routes())
+        .merge(environments::routes())
         .merge(files::routes())
         .merge(groups::routes())
         .merge(hooks::routes())

@@ -2,6 +2,7 @@
 //! callers decide that and pass what is needed.
 
 pub mod commit;
+pub mod environment;
 pub mod hook;
 pub mod inbound;
 pub mod job;

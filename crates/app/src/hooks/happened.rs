@@ -4,7 +4,10 @@
 
 use std::collections::HashSet;
 
-use model::{HookKind, HookKinds, Job, JobId, Pipeline, Project, ProjectId, Sha, Status, Timestamp, UserId};
+use model::{
+    Deployment, DeploymentStatus, HookKind, HookKinds, Job, JobId, Pipeline, Project, ProjectId, Sha, Status,
+    Timestamp, UserId,
+};
 use serde::{Deserialize, Serialize};
 use store::{StoreError, Tx, ops};
 
@@ -24,6 +27,15 @@ pub enum Event {
         job: JobThen,
         /// Its pipeline.
         pipeline: PipelineThen,
+    },
+    /// A deployment started or ended.
+    Deployment {
+        /// Which.
+        id: i64,
+        /// How far it was then.
+        status: DeploymentStatus,
+        /// When it got so far.
+        at: Timestamp,
     },
 }
 
@@ -184,6 +196,29 @@ pub fn settled(
     }
     let moved = jobs.iter().filter(|job| moved.contains(&job.id));
     write_pipeline(tx, kinds, pipeline, jobs, status_changed, replaced.iter().chain(moved))
+}
+
+/// Writes down that a deployment started or ended.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn deployed(
+    tx: &mut dyn Tx,
+    project: ProjectId,
+    deployment: &Deployment,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let is_told = deployment.status == DeploymentStatus::Running || deployment.status.is_finished();
+    if !is_told || !ops::hooks::kinds(tx, project)?.has(HookKind::Deployment) {
+        return Ok(());
+    }
+    let event = Event::Deployment {
+        id: deployment.id.0,
+        status: deployment.status,
+        at: now,
+    };
+    write(tx, project, HookKind::Deployment, &event)
 }
 
 fn write_pipeline<'a>(

@@ -3,9 +3,10 @@
 use git::Repository;
 use model::{Hook, HookDelivery, HookDeliveryId, HookId, HookKind, Project, Sha, UserId};
 use store::ops;
+use store::ops::deployments::DeploymentFilter;
 use store::ops::hook_deliveries::NewDelivery;
 use store::ops::jobs::{JobFilter, JobOf};
-use store::ops::page::Page;
+use store::ops::page::{Page, Sort};
 use store::ops::pipelines::PipelineFilter;
 use uuid::Uuid;
 
@@ -197,6 +198,24 @@ async fn sample(app: &App, project: &Project, kind: HookKind, user: UserId) -> R
             found
                 .await?
                 .ok_or_else(|| unprocessable("Ensure the project has CI jobs."))
+        }
+        HookKind::Deployment => {
+            let (id, now) = (project.id, app.clock.now());
+            let found = app.store.read(move |tx| {
+                let filter = DeploymentFilter {
+                    sort: Sort::Desc,
+                    ..DeploymentFilter::new(id)
+                };
+                let found = ops::deployments::list(tx, &filter, Page::of(1, 1))?;
+                Ok::<_, Error>(found.into_iter().next().map(|one| Event::Deployment {
+                    id: one.id.0,
+                    status: one.status,
+                    at: now,
+                }))
+            });
+            found
+                .await?
+                .ok_or_else(|| unprocessable("Ensure the project has deployments."))
         }
     }
 }

@@ -40,7 +40,6 @@ pub const OTHER_EVENTS: &[&str] = &[
     "note_events",
     "confidential_note_events",
     "wiki_page_events",
-    "deployment_events",
     "feature_flag_events",
     "releases_events",
     "milestone_events",

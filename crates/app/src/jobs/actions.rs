@@ -10,6 +10,7 @@ use store::{Tx, ops};
 use crate::App;
 use crate::access::{self, Ability, ProjectAccess};
 use crate::caller::Caller;
+use crate::environments::follow::outdated;
 use crate::error::{Error, Result};
 use crate::jobs::locked::LockedPipeline;
 use crate::jobs::settle;
@@ -97,6 +98,9 @@ pub async fn play(app: &App, caller: Caller, key: ProjectKey, id: JobId, variabl
     let (user, now) = (found.user, app.clock.now());
     let keys = app.clone();
     act(app, &found.job, move |tx, locked, index| {
+        if !locked.jobs[index].status.is_completed() && !outdated(tx, &[&locked.jobs[index]])?.is_empty() {
+            return Err(Error::forbidden());
+        }
         start(tx, locked, index, user, now)?;
         given::set(&keys.keys, tx, locked.jobs[index].id, &variables)?;
         Ok(index)
@@ -112,7 +116,12 @@ fn unplayable() -> Error {
     Error::BadRequest("Unplayable Job".to_owned())
 }
 
-fn start(
+/// Starts a manual or delayed job in a user's name; one that has ended is retried.
+///
+/// # Errors
+///
+/// 400 when nobody needs to start it, and then nothing has changed; otherwise what is wrong with the server.
+pub(crate) fn start(
     tx: &mut dyn Tx,
     locked: &mut LockedPipeline,
     index: usize,

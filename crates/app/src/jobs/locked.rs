@@ -7,14 +7,16 @@
 use std::collections::{BTreeSet, HashSet};
 
 use model::{
-    InvalidTransition, Job, JobEvent, JobId, Pipeline, PipelineId, RunnerManagerId, Source, StageState, Status,
-    Timestamp, UserId,
+    FailureReason, InvalidTransition, Job, JobEvent, JobId, Pipeline, PipelineId, RunnerManagerId, Source, StageState,
+    Status, Timestamp, UserId,
 };
+use schedule::auto_cancel::on_job_failure;
 use schedule::rerun::Rerun;
 use schedule::{Before, Change, JobState};
 use store::ops::jobs::NewJob;
 use store::{StoreError, Tx, ops};
 
+use crate::environments;
 use crate::hooks::happened;
 
 /// Feature of a runner's process that runs `after_script` when its job is canceled.
@@ -50,6 +52,8 @@ pub struct Settled {
     pub resource_groups: BTreeSet<String>,
     /// Bridges that are to start their downstream pipelines.
     pub bridges: Vec<JobId>,
+    /// Jobs after which their environments are to be written down.
+    pub environment_updates: Vec<JobId>,
     /// Whether jobs were retried or played, so that a bridge that waits for this pipeline waits again.
     pub taken_up: bool,
     /// Child pipelines that were canceled with it.
@@ -135,6 +139,7 @@ impl LockedPipeline {
             })
             .collect();
         let attempts = ops::jobs::insert_all(tx, &new)?;
+        environments::create::store_attempts(tx, &self.pipeline, &attempts, now)?;
         // An attempt that ended just now leaves the list, so its end is stored here.
         let replaced = rerun.clones.iter().map(|clone| &self.jobs[clone.job]);
         ops::jobs::save_all(tx, replaced.filter(|job| self.changed.contains(&job.id)))?;
@@ -248,11 +253,17 @@ impl LockedPipeline {
     pub fn settle(mut self, tx: &mut dyn Tx, now: Timestamp) -> Result<Settled, StoreError> {
         let before = self.pipeline.clone();
         self.advance(now);
+        while self.refuse_outdated(tx, now)? {
+            self.advance(now);
+        }
         if self.cancel_rest {
             self.cancel_tree(tx, now)?;
             self.advance(now);
         }
         ops::jobs::save_all(tx, self.jobs.iter().filter(|job| self.changed.contains(&job.id)))?;
+        let moved = self.jobs.iter().filter(|job| self.moved.contains(&job.id));
+        let environment_updates =
+            environments::follow::settled(tx, &self.pipeline, self.replaced.iter().chain(moved), now)?;
         let status_changed = self.pipeline.status != before.status;
         if !self.changed.is_empty() || self.pipeline != before {
             self.pipeline.updated_at = now;
@@ -281,9 +292,31 @@ impl LockedPipeline {
             children,
             resource_groups: self.resource_groups(),
             bridges: self.pending_bridges(),
+            environment_updates,
             pipeline: self.pipeline,
             jobs: self.jobs,
         })
+    }
+
+    /// Fails jobs that have become ready but would undo a newer deployment; whether there were any.
+    fn refuse_outdated(&mut self, tx: &mut dyn Tx, now: Timestamp) -> Result<bool, StoreError> {
+        let is_ready = |job: &&Job| {
+            job.environment.is_some()
+                && matches!(job.status, Status::Pending | Status::WaitingForResource)
+                && self.moved.contains(&job.id)
+        };
+        let ready: Vec<&Job> = self.jobs.iter().filter(is_ready).collect();
+        let outdated = environments::follow::outdated(tx, &ready)?;
+        for id in &outdated {
+            let Some(index) = self.find(*id) else { continue };
+            self.enter(index, Status::Failed, now);
+            let job = &mut self.jobs[index];
+            job.failure_reason = Some(FailureReason::FailedOutdatedDeploymentJob);
+            if on_job_failure(self.pipeline.on_job_failure, job.allow_failure, false) {
+                self.cancel_rest = true;
+            }
+        }
+        Ok(!outdated.is_empty())
     }
 
     fn advance(&mut self, now: Timestamp) {

@@ -8,7 +8,7 @@ use store::{StoreError, Tx, ops};
 use crate::error::{Error, Result};
 use crate::jobs::locked::{LockedPipeline, Settled};
 use crate::jobs::resources;
-use crate::{App, bridges};
+use crate::{App, bridges, environments};
 
 /// Locks a pipeline, lets `fact` happen to it, decides and stores what follows; `None` when there is no such pipeline.
 ///
@@ -62,6 +62,9 @@ pub async fn follow_up(app: &App, settled: Settled) -> Result<Settled> {
     while let Some(settled) = open.pop_front() {
         for key in &settled.resource_groups {
             open.extend(assign_resource(app, settled.pipeline.project_id, key.clone()).await?);
+        }
+        for job in &settled.environment_updates {
+            environments::update::try_apply(app, *job).await;
         }
         for bridge in &settled.bridges {
             app.bridges.add(*bridge);

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use compile::Plan;
 use model::{
-    DefinitionId, ExplanationId, GitRef, OnJobFailure, OnNewCommit, Pipeline, PipelineFailureReason, PipelineIid,
-    ProjectId, Sha, StageState, Status, Timestamp,
+    DefinitionId, ExplanationId, FailureReason, GitRef, JobId, OnJobFailure, OnNewCommit, Pipeline,
+    PipelineFailureReason, PipelineIid, ProjectId, Sha, StageState, Status, Timestamp,
 };
 use schedule::{Before, Decisions, JobState};
 use sha2::{Digest, Sha256};
@@ -18,6 +18,7 @@ use store::ops::pipelines::Given;
 use store::{StoreError, Tx, ops};
 
 use crate::App;
+use crate::environments::{self, create::New};
 use crate::error::{Error, Result};
 use crate::hooks::happened;
 use crate::jobs::settle;
@@ -251,7 +252,7 @@ impl Row {
             });
         };
         let definitions = jobs.definition_ids(tx)?;
-        ops::jobs::insert(tx, &jobs.rows(&pipeline, &definitions))?;
+        jobs.insert(tx, &pipeline, &definitions)?;
         Ok(Written {
             outdates: outdated::may_outdate(tx, &self.request.project, &pipeline)?,
             pipeline,
@@ -309,6 +310,8 @@ struct Jobs {
     plan: Plan,
     form: Arc<Form>,
     decisions: Decisions,
+    /// Those whose environments cannot be made.
+    failed: Vec<usize>,
     stages: Vec<StageState>,
     /// Stored form of the definitions that may not be stored yet; `Err` is the id of one that is.
     definitions: Vec<std::result::Result<Body, DefinitionId>>,
@@ -331,7 +334,14 @@ struct Body {
 
 impl Jobs {
     fn decide(plan: Plan, form: Arc<Form>, now: Timestamp) -> Result<Jobs> {
-        let states: Vec<JobState<'_>> = plan.jobs.iter().map(JobState::from).collect();
+        let mut states: Vec<JobState<'_>> = plan.jobs.iter().map(JobState::from).collect();
+        let failed: Vec<usize> = (0..states.len())
+            .filter(|job| !environments::create::is_possible(&plan.jobs[*job]))
+            .collect();
+        for job in &failed {
+            states[*job].status = Status::Failed;
+            states[*job].failure_reason = Some(FailureReason::EnvironmentCreationFailure);
+        }
         let decisions = schedule::advance(&states, Before::NEW, now);
         let stages = decisions
             .stages
@@ -358,6 +368,7 @@ impl Jobs {
             plan,
             form,
             decisions,
+            failed,
             stages,
             definitions,
         })
@@ -400,6 +411,22 @@ impl Jobs {
         })
     }
 
+    /// Stores the jobs and what belongs to them.
+    fn insert(&self, tx: &mut dyn Tx, pipeline: &Pipeline, definitions: &[DefinitionId]) -> Result<(), StoreError> {
+        let rows = self.rows(pipeline, definitions);
+        let ids = ops::jobs::insert(tx, &rows)?;
+        if !self.failed.is_empty() {
+            let failed: Vec<JobId> = self.failed.iter().map(|job| ids[*job]).collect();
+            let reason = FailureReason::EnvironmentCreationFailure;
+            ops::jobs::fail(tx, &failed, reason, pipeline.created_at)?;
+        }
+        let with_environment: Vec<New<'_>> = (self.plan.jobs.iter().zip(&rows).zip(&ids))
+            .filter(|((_, row), _)| row.status != Status::Failed)
+            .filter_map(|((job, row), id)| New::planned(*id, row.status, row.user_id, job))
+            .collect();
+        environments::create::store(tx, pipeline, &with_environment, pipeline.created_at)
+    }
+
     fn rows<'a>(&'a self, pipeline: &Pipeline, definitions: &[DefinitionId]) -> Vec<NewJob<'a>> {
         let mut rows: Vec<NewJob<'a>> = self
             .plan
@@ -408,6 +435,9 @@ impl Jobs {
             .zip(definitions)
             .map(|(job, definition)| NewJob::planned(pipeline, job, *definition))
             .collect();
+        for job in &self.failed {
+            rows[*job].status = Status::Failed;
+        }
         for change in &self.decisions.changes {
             let row = &mut rows[change.job];
             row.status = change.status;

@@ -206,6 +206,8 @@ fn unfit(gathered: &Gathered, manager: Option<&RunnerManager>, now: Timestamp) -
         Some(FailureReason::BuildsDisabled)
     } else if !gathered.user.as_ref().is_some_and(User::is_active) {
         Some(FailureReason::UserBlocked)
+    } else if gathered.outdated {
+        Some(FailureReason::FailedOutdatedDeploymentJob)
     } else if !definition.secrets.is_empty() {
         Some(FailureReason::SecretsProviderNotFound)
     } else if !missing_features(definition, job.allow_failure_exit_codes, features).is_empty() {

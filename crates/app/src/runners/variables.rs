@@ -11,10 +11,10 @@ use compile::variables::{Definition, Purpose, expand_all};
 use model::definition::{GivenVariable, YamlVariable};
 use model::project::wildcard_match;
 use model::text::slug;
-use model::{Job, JobDefinition, Pipeline, Project, Runner, Timestamp, User, VariableKind, When};
-use sha2::{Digest as _, Sha256};
+use model::{Environment, Job, JobDefinition, Pipeline, Project, Runner, Timestamp, User, VariableKind, When};
 
 use crate::pipelines::chain;
+use crate::environments::slug as environment_slug;
 use crate::settings::Settings;
 use crate::{time, variables};
 
@@ -48,6 +48,8 @@ pub struct JobFacts<'a> {
     pub job: &'a Job,
     /// Its definition.
     pub definition: &'a JobDefinition,
+    /// Its environment.
+    pub environment: Option<&'a Environment>,
     /// Predefined variables of server, project, commit and pipeline ([`variables::of_pipeline`]).
     pub of_pipeline: &'a [Variable],
     /// Who the job runs as.
@@ -88,6 +90,17 @@ pub fn of_job(facts: &JobFacts<'_>, hand_out: &HandedOut<'_>) -> Vec<JobVariable
 pub fn of_bridge(facts: &JobFacts<'_>) -> Vec<JobVariable> {
     let mut list = List(collect(facts, None));
     of_pipeline_row(&mut list, facts);
+    list.0
+}
+
+/// Returns the variables of a job that has ended, as they are written, without its secrets; of a name the last one counts.
+#[must_use]
+pub fn of_ended(facts: &JobFacts<'_>) -> Vec<JobVariable> {
+    let mut list = List(Vec::new());
+    of_pipeline_row(&mut list, facts);
+    list.add("CI_JOB_ID", facts.job.id.to_string());
+    list.add("CI_JOB_URL", format!("{}/-/jobs/{}", project_url(facts), facts.job.id));
+    list.0.extend(collect(facts, None));
     list.0
 }
 
@@ -233,20 +246,27 @@ fn environment(list: &mut List, facts: &JobFacts<'_>) {
         return;
     };
     list.add("CI_ENVIRONMENT_NAME", name);
-    list.add(
-        "CI_ENVIRONMENT_ACTION",
-        environment.action.as_deref().unwrap_or("start"),
+    list.add("CI_ENVIRONMENT_ACTION", environment.action());
+    let written = environment.deployment_tier.as_deref();
+    list.add_if(
+        "CI_ENVIRONMENT_TIER",
+        facts.environment.map(|one| one.tier.as_str()).or(written),
     );
-    list.add_if("CI_ENVIRONMENT_TIER", environment.deployment_tier.as_deref());
 }
 
-/// What nothing overrides.
+/// What nothing overrides: of the environment as it is stored, as far as it is.
 fn fixed_of_environment(list: &mut List, facts: &JobFacts<'_>) {
-    let (Some(name), Some(environment)) = (facts.job.environment.as_deref(), &facts.definition.environment) else {
+    let (Some(name), Some(written)) = (facts.job.environment.as_deref(), &facts.definition.environment) else {
         return;
     };
-    list.add("CI_ENVIRONMENT_SLUG", environment_slug(name));
-    list.add_if("CI_ENVIRONMENT_URL", environment.url.as_deref());
+    let stored = facts.environment;
+    list.add_if("CI_ENVIRONMENT_ID", stored.map(|one| one.id.to_string()));
+    list.add(
+        "CI_ENVIRONMENT_SLUG",
+        stored.map_or_else(|| environment_slug(name), |one| one.slug.clone()),
+    );
+    let url = written.url.as_ref().or(stored.and_then(|one| one.external_url.as_ref()));
+    list.add_if("CI_ENVIRONMENT_URL", url);
 }
 
 fn runner(list: &mut List, runner: &Runner) {
@@ -309,71 +329,11 @@ fn in_environment<'a>(stored: &'a [Variable], environment: Option<&str>) -> impl
     covering.into_iter().map(|(_, variable)| variable)
 }
 
-/// Returns an environment's name for hosts and labels (`CI_ENVIRONMENT_SLUG`), GitLab's form: at most 24
-/// characters, and a suffix from the name whenever that was changed.
-#[must_use]
-pub fn environment_slug(name: &str) -> String {
-    const LONGEST: usize = 24;
-    const CUT: usize = 17;
-    let mut text = String::with_capacity(name.len() + 4);
-    if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
-        text.push_str("env-");
-    }
-    for c in name.to_lowercase().chars() {
-        let c = if c.is_ascii_lowercase() || c.is_ascii_digit() {
-            c
-        } else {
-            '-'
-        };
-        if !(c == '-' && text.ends_with('-')) {
-            text.push(c);
-        }
-    }
-    if text.len() <= LONGEST && text == name {
-        return text.strip_suffix('-').unwrap_or(&text).to_owned();
-    }
-    text.truncate(CUT);
-    if !text.ends_with('-') {
-        text.push('-');
-    }
-    text + &slug_suffix(name)
-}
-
-/// The last six digits, to base 36, of the name's SHA-256 as a number.
-fn slug_suffix(name: &str) -> String {
-    const BASE: u64 = 36;
-    let last_six = Sha256::digest(name)
-        .iter()
-        .fold(0, |number, byte| (number * 256 + u64::from(*byte)) % BASE.pow(6));
-    let digit = |place: u32| {
-        let value = last_six / BASE.pow(place) % BASE;
-        char::from_digit(u32::try_from(value).expect("less than 36"), 36).expect("less than 36")
-    };
-    (0..6).rev().map(digit).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use compile::VariableOrigin;
 
     use super::*;
-
-    #[test]
-    fn an_environment_slug_is_short_and_unique() {
-        assert_eq!(environment_slug("production"), "production");
-        assert_eq!(environment_slug("review-1"), "review-1");
-        for (name, start) in [
-            ("review/Feature", "review-feature-"),
-            ("1st", "env-1st-"),
-            ("a--b", "a-b-"),
-        ] {
-            let slug = environment_slug(name);
-            assert!(slug.starts_with(start) && slug.len() == start.len() + 6, "{slug}");
-        }
-        let long = environment_slug("a-very-long-environment-name");
-        assert!(long.starts_with("a-very-long-envir-") && long.len() == 24, "{long}");
-        assert_ne!(environment_slug("review/a"), environment_slug("review-a"));
-    }
 
     #[test]
     fn references_between_variables_are_expanded_and_the_last_of_a_name_stays() {

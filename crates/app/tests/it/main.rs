@@ -5,6 +5,7 @@ mod bridge_status;
 mod bridges;
 mod changes;
 mod dry_runs;
+mod environments;
 mod hooks;
 mod jobs;
 mod logs;

@@ -85,8 +85,9 @@ fn map_checks(checks: &mut Checks<'_>) {
     }
 }
 
-/// Letters, digits and a few signs; a slash neither first nor last.
-pub(crate) fn is_name(text: &str) -> bool {
+/// Whether an environment can have that name: letters, digits and a few signs; a slash neither first nor last.
+#[must_use]
+pub fn is_name(text: &str) -> bool {
     let is_sign = |c: char| matches!(c, '_' | '$' | '{' | '}' | '.' | ' ' | '-' | '/' | '\\');
     !text.is_empty()
         && text.chars().all(|c| c.is_ascii_alphanumeric() || is_sign(c))

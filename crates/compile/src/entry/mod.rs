@@ -9,7 +9,7 @@ mod artifacts;
 mod cache;
 mod checks;
 mod default;
-mod environment;
+pub(crate) mod environment;
 pub(crate) mod hint;
 mod image;
 pub(crate) mod include;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use model::When;
+use model::definition::Environment;
 use model::job::PlannedJob;
 
 use crate::config::Condition;
@@ -122,6 +123,10 @@ pub(super) fn planned_job<'a>(table: &Table<'a>, decision: Decision<'a>) -> Opti
         Some(needs) if !needs.is_empty() => Some(needs.iter().cloned().map(super::need).collect()),
         _ => job.needs.clone(),
     };
+    let of_environment = |part: fn(&Environment) -> Option<&str>| {
+        let written = part(definition.environment.as_ref()?)?;
+        Some(scope().expand_nested(written, Undefined::Blank))
+    };
     Some(PlannedJob {
         stage_index: job.stage_index,
         when,
@@ -133,6 +138,8 @@ pub(super) fn planned_job<'a>(table: &Table<'a>, decision: Decision<'a>) -> Opti
         interruptible: rule.and_then(|rule| rule.interruptible).or(job.interruptible),
         tags,
         environment: decision.environment.clone(),
+        environment_tier: of_environment(|environment| environment.deployment_tier.as_deref()),
+        environment_auto_stop_in: of_environment(|environment| environment.auto_stop_in.as_deref()),
         resource_group: definition
             .resource_group
             .as_ref()

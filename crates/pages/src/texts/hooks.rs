@@ -20,6 +20,7 @@ texts! {
     tag_push_events = "Tags", "タグ";
     pipeline_events = "Pipelines", "パイプライン";
     job_events = "Jobs", "ジョブ";
+    deployment_events = "Deployments", "デプロイ";
     branch_filter = "Only pushes to these branches", "対象のブランチ";
     branch_filter_hint = "A * stands for any text; empty for all.", "* は任意の文字列。空欄の場合はすべて。";
     secret_token = "Secret token", "シークレットトークン";

@@ -49,6 +49,13 @@ fn python_gitlab_manages_webhooks(server: &mut TestServer) {
     assert_eq!(site.asked().len(), 1);
 }
 
+story!(python_gitlab_manages_environments_and_deployments, runners: 0);
+
+fn python_gitlab_manages_environments_and_deployments(server: &mut TestServer) {
+    let project = server.api().project(PROJECT);
+    run(server, "environments.py", &[&project.path]);
+}
+
 /// Runs one of our scripts around the unmodified library.
 fn run(server: &TestServer, script: &str, arguments: &[&str]) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(script);

@@ -10,6 +10,7 @@ mod combined;
 mod commands;
 mod crashes;
 mod documents;
+mod environments;
 mod hooks;
 mod idempotency;
 mod inbound;

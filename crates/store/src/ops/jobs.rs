@@ -5,7 +5,7 @@ mod list;
 mod resource_group;
 
 use model::job::Need;
-use model::{Job, JobId, PipelineId, ProjectId, Timestamp};
+use model::{FailureReason, Job, JobId, PipelineId, ProjectId, Timestamp};
 
 use crate::error::StoreError;
 use crate::row::{Row, column};
@@ -66,6 +66,7 @@ statements! {
     IDS_OF_PIPELINE = "SELECT id FROM jobs WHERE pipeline_id = ?1 ORDER BY id";
     COUNT_RETRIED = "SELECT COUNT(*) FROM jobs WHERE pipeline_id = ?1 AND name = ?2 AND retried";
     COUNT_EARLIER = "SELECT COUNT(*) FROM jobs WHERE pipeline_id = ?1 AND name = ?2 AND id < ?3";
+    FAIL = "UPDATE jobs SET failure_reason = ?2, finished_at = ?3 WHERE id = ANY(?1)";
     MARK_RETRIED = "UPDATE jobs SET retried = TRUE, updated_at = ?2 WHERE id = ANY(?1)";
 }
 
@@ -238,6 +239,17 @@ pub fn count_retried(tx: &mut dyn Tx, pipeline: PipelineId, name: &str) -> Resul
 /// What the database said.
 pub fn count_earlier(tx: &mut dyn Tx, job: &Job) -> Result<i64, StoreError> {
     tx.one(&COUNT_EARLIER, params![job.pipeline_id, &job.name, job.id], column)
+}
+
+/// Notes why jobs failed that were created as failed.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn fail(tx: &mut dyn Tx, ids: &[JobId], reason: FailureReason, now: Timestamp) -> Result<(), StoreError> {
+    let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
+    tx.execute(&FAIL, params![ids.as_slice(), reason, now])?;
+    Ok(())
 }
 
 /// Marks jobs as replaced by newer attempts.

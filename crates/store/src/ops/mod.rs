@@ -15,6 +15,8 @@ pub mod access_tokens;
 pub mod artifacts;
 pub mod bridges;
 pub mod definitions;
+pub mod deployments;
+pub mod environments;
 pub mod explanations;
 mod filter;
 pub mod hook_deliveries;
@@ -57,6 +59,8 @@ pub fn statements() -> Vec<&'static Sql> {
         artifacts::STATEMENTS,
         bridges::STATEMENTS,
         definitions::STATEMENTS,
+        deployments::STATEMENTS,
+        environments::STATEMENTS,
         explanations::STATEMENTS,
         idempotency_keys::STATEMENTS,
         inbound_deliveries::STATEMENTS,

@@ -245,6 +245,8 @@ pub(crate) fn planned(name: &str) -> PlannedJob {
         interruptible: None,
         tags: Vec::new(),
         environment: None,
+        environment_tier: None,
+        environment_auto_stop_in: None,
         resource_group: None,
     }
 }

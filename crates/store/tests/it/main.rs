@@ -4,6 +4,7 @@ mod accounts;
 mod bridges;
 mod commits;
 mod crash;
+mod environments;
 mod fixture;
 mod groups;
 mod hooks;

@@ -83,6 +83,7 @@ fn event(t: Language, kind: HookKind) -> &'static str {
         HookKind::TagPush => t.tag_push_events(),
         HookKind::Pipeline => t.pipeline_events(),
         HookKind::Job => t.job_events(),
+        HookKind::Deployment => t.deployment_events(),
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! JSON is made here and not in `web`: no request of a client asks for it.
 
+mod deployment;
 mod pipeline;
 mod push;
 
@@ -56,6 +57,7 @@ pub async fn of(app: &App, project: model::ProjectId, event: Event) -> Result<Op
             },
             Event::Pipeline(_) => pipeline::of_pipeline(&this, &about, repository.as_ref())?,
             Event::Job { .. } => pipeline::of_job(&this, &about, repository.as_ref())?,
+            Event::Deployment { .. } => deployment::payload(&this, &about, repository.as_ref())?,
         };
         let pipeline = match &about.event {
             Event::Push(_) => None,
@@ -74,6 +76,7 @@ struct About {
     user: Option<User>,
     ref_protected: bool,
     run: Option<Run>,
+    deployed: Option<deployment::Deployed>,
 }
 
 /// A pipeline and those of its jobs that a payload shows.
@@ -97,7 +100,7 @@ impl About {
             return Ok(None);
         };
         let run = match &event {
-            Event::Push(_) => None,
+            Event::Push(_) | Event::Deployment { .. } => None,
             Event::Pipeline(then) => match Run::read(app, tx, then, &then.jobs)? {
                 Some(run) => Some(run),
                 None => return Ok(None),
@@ -107,8 +110,18 @@ impl About {
                 _ => return Ok(None),
             },
         };
+        let deployed = match &event {
+            Event::Deployment { id, status, at } => {
+                let Some(deployed) = deployment::Deployed::read(tx, project.id, (*id, *status, *at))? else {
+                    return Ok(None);
+                };
+                Some(deployed)
+            }
+            _ => None,
+        };
         let user_id = match (&event, &run) {
             (Event::Push(push), _) => Some(model::UserId(push.user)),
+            (Event::Deployment { .. }, _) => deployed.as_ref().and_then(|deployed| deployed.user),
             (Event::Job { .. }, Some(run)) => run.jobs.first().and_then(|job| job.user_id),
             (_, Some(run)) => run.pipeline.user_id,
             _ => None,
@@ -132,6 +145,7 @@ impl About {
             user,
             ref_protected,
             run,
+            deployed,
         }))
     }
 }

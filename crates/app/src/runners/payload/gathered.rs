@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use compile::Variable;
 use model::definition::GivenVariable;
-use model::{Job, JobDefinition, JobId, Namespace, NamespaceId, Pipeline, Project, User};
+use model::{Environment, Job, JobDefinition, JobId, Namespace, NamespaceId, Pipeline, Project, User};
 use store::ops::artifacts::Artifact;
 use store::{Tx, ops};
 
 use super::Dependency;
 use crate::App;
+use crate::environments::follow;
 use crate::error::{Error, Result};
 use crate::jobs::artifacts::is_available;
 use crate::jobs::token::{self, HandOut};
@@ -23,6 +24,9 @@ use crate::variables::{self, PipelineFacts};
 pub(crate) struct Gathered {
     pub(crate) job: Job,
     pub(crate) definition: Arc<JobDefinition>,
+    pub(crate) environment: Option<Environment>,
+    /// Whether its environment has a newer deployment by now, which the project does not want undone.
+    pub(crate) outdated: bool,
     pub(crate) project: Project,
     pub(crate) namespace: Namespace,
     pub(crate) root_namespace: NamespaceId,
@@ -83,6 +87,11 @@ pub(crate) fn gather(app: &App, tx: &mut dyn Tx, job: &Job) -> Result<Gathered> 
         pipeline.created_at,
         given.variables.as_deref(),
     )?;
+    let environment = match &job.environment {
+        Some(name) => ops::environments::by_name(tx, job.project_id, name)?,
+        None => None,
+    };
+    let outdated = environment.is_some() && !follow::outdated(tx, &[job])?.is_empty();
     let needed = dependencies(job, &definition, ops::jobs::current(tx, pipeline.id)?);
     let ids: Vec<_> = needed.iter().map(|job| job.id).collect();
     let archives = archives_of(app, tx, &ids)?;
@@ -97,6 +106,8 @@ pub(crate) fn gather(app: &App, tx: &mut dyn Tx, job: &Job) -> Result<Gathered> 
         schedule_description: schedule.map(|schedule| schedule.description),
         job: job.clone(),
         definition,
+        environment,
+        outdated,
         project,
         namespace,
         pipeline,
@@ -186,6 +197,7 @@ impl Gathered {
             pipeline: &self.pipeline,
             job: &self.job,
             definition: &self.definition,
+            environment: self.environment.as_ref(),
             of_pipeline,
             user: self.user.as_ref(),
             dotenv: &self.dotenv,

@@ -3,6 +3,7 @@
 mod artifacts;
 mod authentication;
 mod bad_input;
+mod environments;
 mod groups;
 mod hooks;
 mod job_token_scope;

@@ -54,6 +54,17 @@ impl World {
             }
             "id" if fresh && deletes && is_last => self.doomed_project(place).await,
             "id" => place.id.to_string(),
+            "environment_id" if fresh && deletes => {
+                let new = json!({"name": format!("gone-{}", self.number())});
+                let made = self.made(&format!("POST {at}/environments"), new).await;
+                self.made(&format!("POST {at}/environments/{}/stop", made["id"]), Value::Null)
+                    .await;
+                made["id"].to_string()
+            }
+            "deployment_id" if fresh => {
+                let status = if deletes { "failed" } else { "running" };
+                self.made(&format!("POST {at}/deployments"), deployment(status)).await["id"].to_string()
+            }
             "pipeline_id" if fresh => self.pipeline(place).await.0,
             "job_id" if fresh && (last == "erase" || deletes) => self.finished(place).await.1,
             "job_id" if fresh && last == "retry" => {
@@ -295,6 +306,11 @@ impl World {
                 true => self.homely_runner().await,
                 false => json!(1),
             }}),
+            ("POST", "/environments") => json!({"name": format!("e-{number}")}),
+            ("PUT", "/environments/{environment_id}") => json!({"tier": "other"}),
+            ("POST", "/environments/stop_stale") => json!({"before": "2020-01-01"}),
+            ("POST", "/deployments") => deployment("failed"),
+            ("PUT", "/deployments/{deployment_id}") => json!({"status": "success"}),
             ("POST", "/repository/branches") => json!({"branch": format!("n-{number}"), "ref": "main"}),
             ("POST", "/repository/tags") => json!({"tag_name": format!("n-{number}"), "ref": "main"}),
             ("POST", "/repository/commits") => {
@@ -309,6 +325,11 @@ impl World {
             }
         }
     }
+}
+
+/// A deployment that another system made.
+pub(crate) fn deployment(status: &str) -> Value {
+    json!({"environment": "live", "sha": "main", "ref": "main", "tag": false, "status": status})
 }
 
 const CONTENT: &str = "job: {script: x}";

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use store::ops::{self, sessions::NewSession};
 use tower::ServiceExt as _;
 
+use super::requests::deployment;
 use super::table::ROLES;
 use crate::api::{Api, ROOT};
 
@@ -323,6 +324,9 @@ impl World {
             json!({"key": "SHARED", "value": "value"}),
         )
         .await;
+        let made = self.made(&format!("POST {at}/deployments"), deployment("failed")).await;
+        things.insert("deployment_id", made["id"].to_string());
+        things.insert("environment_id", made["environment"]["id"].to_string());
         let (pipeline, job) = self.finished(&place).await;
         let (_, late) = self.pipeline(&place).await;
         self.made(&format!("POST {at}/jobs/{late}/play"), Value::Null).await;
