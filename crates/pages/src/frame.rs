@@ -63,6 +63,8 @@ pub enum Tab {
     Pipelines,
     /// Jobs.
     Jobs,
+    /// Environments.
+    Environments,
     /// Pipelines at certain times.
     Schedules,
     /// The editor of the configuration.
@@ -84,6 +86,8 @@ pub struct ProjectFrame {
     pub tab: Tab,
     /// Whether the reader may see pipelines.
     pub may_read_pipelines: bool,
+    /// Whether the reader may see environments.
+    pub may_read_environments: bool,
     /// Whether the reader may see the code.
     pub may_read_code: bool,
     /// Whether the reader may see who belongs to it.

@@ -32,6 +32,7 @@ macro_rules! texts {
 
 mod artifacts;
 mod common;
+mod environments;
 mod hooks;
 mod inbound;
 mod pipelines;

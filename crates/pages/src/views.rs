@@ -2,6 +2,7 @@
 
 mod account;
 mod artifacts;
+mod environments;
 mod hooks;
 mod inbound;
 mod job;
@@ -14,6 +15,7 @@ mod settings;
 
 pub use account::*;
 pub use artifacts::*;
+pub use environments::*;
 pub use hooks::*;
 pub use inbound::*;
 pub use job::*;

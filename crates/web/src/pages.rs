@@ -8,6 +8,7 @@ mod account;
 mod address;
 mod admin;
 mod artifacts;
+mod environments;
 mod failed;
 mod hooks;
 mod inbound;
@@ -70,6 +71,7 @@ pub(crate) fn routes() -> Router {
         .merge(run::routes())
         .merge(runners::routes())
         .merge(job::routes())
+        .merge(environments::routes())
         .merge(lint::routes())
         .merge(members::routes())
         .merge(protected::routes())

@@ -9,6 +9,7 @@ pub(crate) mod create;
 pub mod deploy;
 pub(crate) mod follow;
 pub mod manage;
+pub mod overview;
 pub mod read;
 mod slug;
 pub mod stop;

@@ -7,6 +7,7 @@ use store::ops;
 use crate::App;
 use crate::access::{Ability, ProjectAccess};
 use crate::caller::Caller;
+use crate::environments::{self, overview::OfJob};
 use crate::error::{Error, Result};
 use crate::jobs::read::{self, Shown};
 use crate::lookup::{self, ProjectKey};
@@ -29,6 +30,8 @@ pub struct Overview {
     pub attempts: Vec<Job>,
     /// The newest jobs of the same pipeline, by id.
     pub siblings: Vec<Job>,
+    /// Its environment, and what it does to that.
+    pub environment: Option<OfJob>,
     /// Whether its log and artifacts may be erased by the caller.
     pub may_erase: bool,
 }
@@ -41,7 +44,7 @@ pub struct Overview {
 /// 404, 401 or 403 as project and role say.
 pub async fn overview(app: &App, caller: Caller, key: ProjectKey, id: JobId) -> Result<Overview> {
     let this = app.clone();
-    let (access, job, token, given, played, attempts, siblings, may_erase) = app
+    let (access, job, token, given, played, attempts, siblings, environment, may_erase) = app
         .store
         .read(move |tx| {
             let access = lookup::project_for(&this, tx, &caller, &key, Ability::ReadJobs)?;
@@ -58,13 +61,24 @@ pub async fn overview(app: &App, caller: Caller, key: ProjectKey, id: JobId) -> 
             };
             let attempts = attempts(tx, &job)?;
             let siblings = ops::jobs::current(tx, job.pipeline_id)?;
+            let environment = environments::overview::of_job(tx, &job)?;
             let is_own = caller.user().is_some_and(|user| Some(user.id) == job.user_id);
             let may_erase = job.status.is_completed()
                 && job.erased_at.is_none()
                 && !job.is_bridge
                 && (access.allows(&caller, Ability::EraseJob)
                     || (is_own && access.allows(&caller, Ability::UpdatePipeline)));
-            Ok::<_, Error>((access, job, token, given, played, attempts, siblings, may_erase))
+            Ok::<_, Error>((
+                access,
+                job,
+                token,
+                given,
+                played,
+                attempts,
+                siblings,
+                environment,
+                may_erase,
+            ))
         })
         .await?;
     let shown = read::one(app, access.project.clone(), job).await?;
@@ -76,6 +90,7 @@ pub async fn overview(app: &App, caller: Caller, key: ProjectKey, id: JobId) -> 
         played,
         attempts,
         siblings,
+        environment,
         may_erase,
     })
 }

@@ -1,7 +1,7 @@
 //! One job with its log, and the jobs of a project.
 
 use askama::Template;
-use model::{Job, Timestamp};
+use model::{DeploymentStatus, Job, Timestamp};
 
 use super::{Choice, GivenView, TokenView, short_sha};
 use crate::frame::{Frame, Notice, Tab, Theme};
@@ -57,6 +57,34 @@ pub struct ArtifactView {
     pub browse: Option<String>,
 }
 
+/// What a job does to its environment.
+#[derive(Debug)]
+pub struct JobEnvironment {
+    /// Id of the environment.
+    pub id: i64,
+    /// Its name.
+    pub name: String,
+    /// How far the job's deployment is; `None` for a job that only uses or stops the environment.
+    pub status: Option<DeploymentStatus>,
+    /// Whether what it deployed is there now.
+    pub is_last: bool,
+}
+
+impl JobEnvironment {
+    /// What is said before the environment's name.
+    #[must_use]
+    pub fn text(&self, language: &Language) -> &'static str {
+        use DeploymentStatus as D;
+        match (self.status, self.is_last) {
+            (None, _) => language.job_uses_environment(),
+            (Some(D::Success), true) => language.job_deployed_last(),
+            (Some(D::Success), false) => language.job_deployed_before(),
+            (Some(D::Failed | D::Canceled | D::Skipped), _) => language.job_did_not_deploy(),
+            (Some(D::Created | D::Running | D::Blocked), _) => language.job_deploys(),
+        }
+    }
+}
+
 /// A job.
 #[derive(Debug, Template)]
 #[template(path = "job.html")]
@@ -91,6 +119,8 @@ pub struct JobPage {
     pub given: GivenView,
     /// Its files.
     pub artifacts: Vec<ArtifactView>,
+    /// Its environment.
+    pub environment: Option<JobEnvironment>,
     /// The pipeline it started, for a bridge.
     pub downstream: Option<(String, String)>,
     /// Other attempts, newest first.

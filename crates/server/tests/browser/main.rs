@@ -28,6 +28,7 @@ release:
   stage: deploy
   script: ["echo deploying $[[ inputs.version ]] to $[[ inputs.target ]]"]
   when: manual
+  environment: {name: $[[ inputs.target ]], url: "https://$CI_ENVIRONMENT_SLUG.example.com", auto_stop_in: 1 week}
 "#;
 
 /// Starts a server with a runner of its own.

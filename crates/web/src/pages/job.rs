@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ::pages::Tab;
 use ::pages::log::{Part, render, render_after};
 use ::pages::moment::bytes;
-use ::pages::views::{ArtifactView, Choice, JobPage, JobsPage, ListedJob, LogView, TokenView};
+use ::pages::views::{ArtifactView, Choice, JobEnvironment, JobPage, JobsPage, ListedJob, LogView, TokenView};
 use app::Error;
 use app::access::Ability;
 use app::jobs::artifacts::{self, Which};
@@ -97,6 +97,7 @@ fn job_page(
         played,
         attempts,
         siblings,
+        environment,
         may_erase,
     } = overview;
     let reading::Shown {
@@ -138,6 +139,12 @@ fn job_page(
         token: pipeline.trigger_token_id.map(|_| TokenView::new(token.as_ref())),
         given: given(visit, was_given, &href),
         artifacts: shown_artifacts,
+        environment: environment.map(|found| JobEnvironment {
+            id: found.environment.id.0,
+            name: found.environment.name,
+            status: found.status,
+            is_last: found.is_last,
+        }),
         downstream: downstream.map(|(project, pipeline)| (project, pipeline.id.to_string())),
         found_more: found.len() >= log::MOST_FOUND,
         may_cancel: may && job.status.is_cancelable() && job.status != Status::Manual,

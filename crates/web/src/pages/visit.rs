@@ -190,6 +190,7 @@ impl Visit {
                 name: access.project.name.clone(),
                 tab,
                 may_read_pipelines: may(Ability::ReadPipelines),
+                may_read_environments: may(Ability::ReadEnvironments),
                 may_read_code: may(Ability::ReadCode),
                 may_read_members: may(Ability::ReadMembers),
                 may_admin: may(Ability::AdminProject),
@@ -406,6 +407,7 @@ done! {
     JobRetried = job_retried;
     JobPlayed = job_played;
     JobErased = job_erased;
+    EnvironmentStopped = environment_stopped;
     TokenRevoked = token_revoked;
     VariableAdded = variable_added;
     VariableRemoved = variable_removed;

@@ -12,7 +12,7 @@ use crate::time::utc;
 
 /// A deployment as it was, where it went, and who deployed.
 pub(super) struct Deployed {
-    deployment: Deployment,
+    pub(super) deployment: Deployment,
     environment: Environment,
     /// Who deployed: whom the job runs as, where there is one.
     pub(super) user: Option<model::UserId>,

@@ -61,6 +61,10 @@ pub async fn of(app: &App, project: model::ProjectId, event: Event) -> Result<Op
         };
         let pipeline = match &about.event {
             Event::Push(_) => None,
+            Event::Deployment { .. } => about
+                .deployed
+                .as_ref()
+                .and_then(|deployed| deployed.deployment.pipeline_id),
             Event::Pipeline(then) | Event::Job { pipeline: then, .. } => Some(PipelineId(then.id)),
         };
         Ok(Some(Payload { json, branch, pipeline }))

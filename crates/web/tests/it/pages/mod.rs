@@ -3,6 +3,7 @@
 mod artifacts;
 mod below;
 mod compressed;
+mod environments;
 mod forms;
 mod hooks;
 mod inbound;

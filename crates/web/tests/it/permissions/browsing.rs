@@ -101,6 +101,7 @@ impl World {
                 }
                 _ => place.things["pipeline_schedule_id"].clone(),
             },
+            (shown, _) if shown.starts_with("/{project}/-/environments") => place.things["environment_id"].clone(),
             (shown, _) if shown.starts_with("/{project}/-/triggers") => {
                 let made = self
                     .made(&format!("POST {at}/triggers"), json!({"description": "d"}))
