@@ -13,8 +13,8 @@ use model::project::wildcard_match;
 use model::text::slug;
 use model::{Environment, Job, JobDefinition, Pipeline, Project, Runner, Timestamp, User, VariableKind, When};
 
-use crate::pipelines::chain;
 use crate::environments::slug as environment_slug;
+use crate::pipelines::chain;
 use crate::settings::Settings;
 use crate::{time, variables};
 
@@ -265,7 +265,10 @@ fn fixed_of_environment(list: &mut List, facts: &JobFacts<'_>) {
         "CI_ENVIRONMENT_SLUG",
         stored.map_or_else(|| environment_slug(name), |one| one.slug.clone()),
     );
-    let url = written.url.as_ref().or(stored.and_then(|one| one.external_url.as_ref()));
+    let url = written
+        .url
+        .as_ref()
+        .or(stored.and_then(|one| one.external_url.as_ref()));
     list.add_if("CI_ENVIRONMENT_URL", url);
 }
 

@@ -100,10 +100,7 @@ async fn of_two_levels_the_stronger_one_gives_the_value() {
         ("GITLAB_USER_LOGIN", "root"),
         ("GITLAB_USER_NAME", "dotenv"),
         // Nothing is stronger than those of the environment.
-        (
-            "CI_ENVIRONMENT_SLUG",
-            app::runners::variables::environment_slug("review/x").as_str(),
-        ),
+        ("CI_ENVIRONMENT_SLUG", app::environments::slug("review/x").as_str()),
         ("CI_ENVIRONMENT_URL", "https://pipeline.example.com"),
     ] {
         assert_eq!(values.get(key).copied(), Some(expected), "{key}");
