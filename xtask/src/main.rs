@@ -64,7 +64,7 @@ const CHORES: &[Chore] = &[
     ),
     (
         "bench",
-        "figures beside their floors, in release builds: `bench trigger`, `bench live`, `bench compile [DIR]`",
+        "figures beside their floors, in release builds: `bench trigger`, `bench live`, `bench pages`, `bench compile [DIR]`",
         bench,
     ),
     (

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use compile::Explanation;
 pub use compile::FileKey;
 use compile::inputs::Header;
 pub use compile::load::Included;
@@ -16,7 +17,7 @@ use crate::access::{self, Ability, ProjectAccess};
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::lookup::{self, ProjectKey};
-use crate::pipelines::compiled::{Compiled, Numbering, Place};
+use crate::pipelines::compiled::{Compiled, Numbering, Place, Reveal};
 use crate::pipelines::config::{ConfigText, Revision};
 use crate::pipelines::create::{self, Context, Outcome};
 use crate::pipelines::request::{NewPipeline, Provenance, Skip};
@@ -31,6 +32,10 @@ pub struct Lint {
     pub dry_run: bool,
     /// Branch or tag of that pipeline; without one the default branch.
     pub ref_text: Option<String>,
+    /// What starts that pipeline; otherwise a push.
+    pub source: Option<Source>,
+    /// Whether a dry run also says why each job is in or out.
+    pub explain: bool,
 }
 
 /// Which configuration to look at.
@@ -62,6 +67,8 @@ pub struct Linted {
     pub includes: Vec<Included>,
     /// Its jobs; none when there is an error.
     pub jobs: Jobs,
+    /// Why each job is in or out of the pipeline that a dry run would create.
+    pub explanation: Option<Explanation>,
 }
 
 /// The jobs of a configuration.
@@ -99,7 +106,10 @@ pub async fn lint(app: &App, caller: Caller, key: ProjectKey, lint: Lint) -> Res
             (asker.beside(app, lint.ref_text.as_deref(), &text).await?, text)
         }
     };
-    let request = asker.request(&lint.ref_text);
+    let request = NewPipeline {
+        source: lint.source.unwrap_or(Source::Push),
+        ..asker.request(&lint.ref_text)
+    };
     let compiled = Compiled::new(app, &request, &asker.context, &place, &text).await?;
     let loaded = &compiled.form.loaded;
     let mut linted = Linted {
@@ -116,9 +126,10 @@ pub async fn lint(app: &App, caller: Caller, key: ProjectKey, lint: Lint) -> Res
                 .map(|config| config.summaries())
                 .unwrap_or_default(),
         ),
+        explanation: None,
     };
     if lint.dry_run {
-        simulate(app, &asker.context, &request, text, &mut linted).await?;
+        simulate(app, &asker.context, &request, text, lint.explain, &mut linted).await?;
     }
     Ok(linted)
 }
@@ -148,6 +159,7 @@ async fn simulate(
     context: &Context,
     request: &NewPipeline,
     text: Arc<str>,
+    explain: bool,
     linted: &mut Linted,
 ) -> Result<()> {
     linted.jobs = Jobs::Planned(Vec::new());
@@ -157,7 +169,15 @@ async fn simulate(
     match create::prepare_with(app, request, context, Numbering::Look, Some(text)).await? {
         Ok(prepared) => {
             linted.warnings.extend(prepared.warnings);
-            if let Outcome::Run { plan, .. } = prepared.outcome {
+            if let Outcome::Run { plan, compiled, .. } = prepared.outcome {
+                // Nothing but what the caller may read of the project anyway is revealed.
+                let reveal = Reveal {
+                    settings: request.is_admin || request.role >= Ability::AdminProject.minimum_role(),
+                    given: true,
+                };
+                if explain {
+                    linted.explanation = Some(compiled.explain(app, request, &prepared.place, reveal).await?);
+                }
                 linted.jobs = Jobs::Planned(plan.jobs);
             }
         }

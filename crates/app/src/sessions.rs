@@ -7,8 +7,10 @@
 use std::time::Duration;
 
 use model::{Session, SessionId, Timestamp, User};
+use store::ops::preferences;
+pub use store::ops::preferences::Preferences;
 use store::ops::sessions::{self, NewSession};
-use store::{Tx, ops};
+use store::{StoreError, Tx, ops};
 use tokio::sync::Semaphore;
 
 use crate::App;
@@ -81,6 +83,8 @@ pub struct Current {
     pub session: Session,
     /// Its user, as a caller of use cases.
     pub caller: Caller,
+    /// How they like the pages.
+    pub preferences: Preferences,
 }
 
 /// Signs in.
@@ -138,9 +142,15 @@ pub async fn sign_in(app: &App, attempt: Attempt) -> Result<Outcome> {
 /// Only what is wrong with the server.
 pub async fn current(app: &App, text: &str) -> Result<Option<Current>> {
     let (digest, now) = (app.keys.digest(text), app.clock.now());
-    let found = app.store.read(move |tx| sessions::by_digest(tx, &digest)).await?;
-    let is_good = |(session, user): &(Session, User)| session.expires_at > now && user.is_active();
-    let Some((session, user)) = found.filter(is_good) else {
+    let found = app.store.read(move |tx| {
+        let Some((session, user)) = sessions::by_digest(tx, &digest)? else {
+            return Ok(None);
+        };
+        let chosen = preferences::get(tx, user.id)?;
+        Ok::<_, StoreError>(Some((session, user, chosen)))
+    });
+    let is_good = |(session, user, _): &(Session, User, Preferences)| session.expires_at > now && user.is_active();
+    let Some((session, user, preferences)) = found.await?.filter(is_good) else {
         return Ok(None);
     };
     if now.since(session.last_used_at) >= TOUCH_EVERY {
@@ -151,7 +161,21 @@ pub async fn current(app: &App, text: &str) -> Result<Option<Current>> {
     }
     let credential = Credential::Session;
     let caller = Caller::User(Box::new(UserCaller { user, credential }));
-    Ok(Some(Current { session, caller }))
+    Ok(Some(Current {
+        session,
+        caller,
+        preferences,
+    }))
+}
+
+/// Keeps how the caller likes the pages.
+///
+/// # Errors
+///
+/// 401 for nobody.
+pub async fn prefer(app: &App, caller: &Caller, chosen: Preferences) -> Result<()> {
+    let user = caller.user().ok_or(Error::Unauthorized)?.id;
+    Ok(app.store.write(move |tx| preferences::save(tx, user, &chosen)).await?)
 }
 
 /// Ends the session of a cookie.

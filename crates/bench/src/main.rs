@@ -1,6 +1,6 @@
 //! Benchmarks of the server, each figure beside its floor measured in the same run.
 //!
-//! `cargo xtask bench trigger`, `bench live` or `bench compile [DIR]` builds the release binaries and runs this. Figures are for people: no
+//! `cargo xtask bench trigger`, `bench live`, `bench pages` or `bench compile [DIR]` builds the release binaries and runs this. Figures are for people: no
 //! test looks at them. The load generator shares the machine with the server, on purpose: that is
 //! what the figures in `docs/benchmarks.md` are measured like.
 
@@ -9,6 +9,7 @@ mod compiling;
 mod floor;
 mod live;
 mod load;
+mod pages;
 mod player;
 mod rows;
 mod server;
@@ -31,6 +32,7 @@ fn main() -> anyhow::Result<()> {
     match what.as_str() {
         "trigger" => runtime.block_on(trigger::run(&binary)),
         "live" => runtime.block_on(live::run(&binary, arguments.next().as_deref())),
-        other => bail!("no benchmark `{other}`: expected `trigger`, `live` or `compile`"),
+        "pages" => runtime.block_on(pages::run(&binary)),
+        other => bail!("no benchmark `{other}`: expected `trigger`, `live`, `pages` or `compile`"),
     }
 }

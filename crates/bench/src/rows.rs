@@ -161,7 +161,8 @@ pub(crate) async fn insert(store: &Store, place: &Place) -> Result<(), StoreErro
         .await
 }
 
-fn job(stage: &str, stage_index: u32) -> PlannedJob {
+/// A planned job of that stage, named after it.
+pub(crate) fn job(stage: &str, stage_index: u32) -> PlannedJob {
     PlannedJob {
         definition: Arc::new(JobDefinition {
             name: stage.to_owned(),

@@ -33,6 +33,23 @@ impl Server {
         Server::spawn(binary, &folder, runner_concurrency).await
     }
 
+    /// Stops the server, has something done to its data folder, and starts it again.
+    pub(crate) async fn restarted<T, F: Future<Output = anyhow::Result<T>>>(
+        self,
+        binary: &Path,
+        change: impl FnOnce(&Path) -> F,
+    ) -> anyhow::Result<(Server, T)> {
+        let folder = self.folder.clone();
+        self.stop()?;
+        let done = change(&folder.join("data")).await?;
+        Ok((Server::spawn(binary, &folder, 0).await?, done))
+    }
+
+    /// Returns the data folder.
+    pub(crate) fn data_dir(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
     async fn spawn(binary: &Path, folder: &Path, runner_concurrency: usize) -> anyhow::Result<Server> {
         let address = free_address()?;
         let started = Instant::now();

@@ -120,6 +120,17 @@ impl Traces {
         blocking(move || files::open(&path)?.map(|file| files::length(&file, &path)).transpose()).await
     }
 
+    /// Returns the bytes of the traces of these jobs together.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Abandoned`].
+    pub async fn total(&self, jobs: Vec<JobId>) -> Result<u64, Error> {
+        let this = self.clone();
+        let length = move |job: &JobId| std::fs::metadata(this.path(*job)).map_or(0, |found| found.len());
+        blocking(move || Ok(jobs.iter().map(length).sum())).await
+    }
+
     /// Opens a stretch of a trace, cut to what is there; `None` when the job has no trace.
     ///
     /// # Errors

@@ -199,6 +199,22 @@ impl Repositories {
         self.lock().len()
     }
 
+    /// Returns the bytes that the files of a repository take; 0 for none. Reads folders: not for async threads.
+    #[must_use]
+    pub fn size(&self, id: ProjectId) -> u64 {
+        let (mut folders, mut total) = (vec![self.path(id)], 0);
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+                match entry.metadata() {
+                    Ok(found) if found.is_dir() => folders.push(entry.path()),
+                    Ok(found) => total += found.len(),
+                    Err(_) => {}
+                }
+            }
+        }
+        total
+    }
+
     fn open_fresh(&self, location: &Location) -> Result<Shared, Error> {
         match location {
             Location::Own(id) => Shared::open(&self.path(*id), true, &self.root),

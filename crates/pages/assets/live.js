@@ -95,6 +95,59 @@ if (log?.dataset.grows) {
   }, { passive: true });
 }
 
+// The parts of a long log that are on the page; the farthest ones leave when others come.
+const mostParts = 6;
+const parts = { earlier: document.querySelector("[data-log=earlier]"), later: [...document.querySelectorAll("[data-log=later]")].pop() };
+
+function pageOf(link) {
+  return Number(new URL(link.href).searchParams.get("page"));
+}
+
+function part(nodes, page) {
+  const box = document.createElement("div");
+  box.className = "part";
+  box.dataset.page = page;
+  box.append(...nodes);
+  return box;
+}
+
+// Brings the neighbouring part and lets the link lead to the one behind it.
+async function join(which) {
+  const link = parts[which];
+  const page = pageOf(link);
+  const answer = await fetch(link.href);
+  if (!answer.ok) return;
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const lines = part([...fresh.getElementById("log").childNodes], page);
+  const other = which === "later" ? "earlier" : "later";
+  if (which === "later") log.append(lines);
+  else log.prepend(lines);
+  const further = fresh.querySelector(`[data-log=${which}]`);
+  link.hidden = !further;
+  if (further) link.href = further.href;
+  if (log.children.length > mostParts && parts[other]) {
+    const far = which === "later" ? log.firstElementChild : log.lastElementChild;
+    parts[other].hidden = false;
+    parts[other].search = `?page=${far.dataset.page}`;
+    far.remove();
+  }
+}
+
+if (log && !log.dataset.grows && (parts.earlier || parts.later)) {
+  const shown = parts.later ? pageOf(parts.later) - 1 : pageOf(parts.earlier) + 1;
+  log.replaceChildren(part([...log.childNodes], shown));
+  // Only for those who scroll: whoever has just opened the page stays where they are.
+  addEventListener("scroll", () => {
+    for (const which of ["earlier", "later"]) {
+      if (!parts[which]) continue;
+      const joinSoon = paced(() => join(which), 50);
+      new IntersectionObserver((seen) => {
+        if (seen.some((one) => one.isIntersecting) && !parts[which].hidden) joinSoon();
+      }, { rootMargin: "800px" }).observe(parts[which]);
+    }
+  }, { once: true });
+}
+
 const live = document.getElementById("live");
 if (live) {
   const source = new EventSource(live.dataset.events);

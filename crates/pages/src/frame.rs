@@ -194,6 +194,12 @@ impl Frame {
         status::icon(name)
     }
 
+    /// Whether this page is at this address.
+    #[must_use]
+    pub fn is_at(&self, path: &str) -> bool {
+        self.here.split('?').next() == Some(path)
+    }
+
     /// Whether a language is the reader's.
     #[must_use]
     pub fn speaks(&self, language: &Language) -> bool {

@@ -34,6 +34,7 @@ pub(crate) static MIGRATIONS: &[Migration] = &[
     migration!(11, "0011"),
     migration!(12, "0012"),
     migration!(13, "0013"),
+    migration!(14, "0014"),
 ];
 
 /// The table of applied migrations; the same text serves both databases.

@@ -29,7 +29,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
     // Drives the binary from outside, so that every crate may use it in its tests.
     ("testkit", &[]),
-    ("bench", &["model", "compile", "wire", "store"]),
+    ("bench", &["model", "compile", "wire", "store", "blob"]),
     // What must hold for every configuration; `fuzz/` feeds it.
     ("fuzzing", &["model", "compile"]),
     ("xtask", &["model", "compile", "schedule", "testkit"]),

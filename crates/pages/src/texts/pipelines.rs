@@ -121,6 +121,7 @@ texts! {
     lint_text = "Checks a .gitlab-ci.yml as it would be at this project, without storing anything.", ".gitlab-ci.yml をこのプロジェクトの設定として確認します。何も保存されません。";
     lint_content = "Configuration", "設定内容";
     lint_check = "Check", "確認";
+    lint_source = "As if started by", "起動元の想定";
     lint_dry_run = "Go through the creation of a pipeline for the ref, rules and all", "refのパイプライン作成をルールも含めて試す";
     lint_valid = "The configuration is valid.", "設定は有効です。";
     lint_invalid = "The configuration is not valid.", "設定に誤りがあります。";

@@ -144,6 +144,16 @@ texts! {
     database_answers = "The database answers", "データベースは応答しています";
     database_silent = "The database does not answer", "データベースが応答していません";
     unfinished_jobs = "Unfinished jobs", "未完了のジョブ";
+    queue = "Queue", "待ち行列";
+    queue_text = "Jobs that wait for a runner, the oldest first.", "ランナーを待っているジョブです。古い順に並んでいます。";
+    waiting_since = "Waiting since", "待機開始";
+    storage = "Storage", "ストレージ";
+    storage_text = "What the projects take on the disk.", "プロジェクトごとのディスク使用量です。";
+    storage_logs_hint(count: &str) = "Logs of the newest {count} jobs of a project are counted.", "ログは各プロジェクトの新しい{count}件のジョブまで集計します。";
+    total_word = "Together", "合計";
+    repository_word = "Repository", "リポジトリ";
+    logs_word = "Logs", "ログ";
+    more_than = "more than", "以上";
     version_word = "Version", "バージョン";
     queue_empty = "No job is waiting or running.", "待機中または実行中のジョブはありません。";
 }

@@ -4,6 +4,7 @@ use askama::Template;
 
 use super::{Choice, WhyView};
 use crate::frame::{Frame, Notice, Tab, Theme};
+use crate::html::Html;
 use crate::language::Language;
 
 /// How an input is asked for.
@@ -49,8 +50,18 @@ pub struct PlannedRow {
     pub when: String,
     /// Whether its failure would not count.
     pub allow_failure: bool,
-    /// What it needs.
-    pub needs: String,
+    /// Place of its stage.
+    pub stage_index: u32,
+    /// What it needs; `None` when it follows its stage.
+    pub needs: Option<Vec<String>>,
+}
+
+impl PlannedRow {
+    /// What it needs, as it is read.
+    #[must_use]
+    pub fn needed(&self) -> String {
+        self.needs.as_deref().unwrap_or_default().join(", ")
+    }
 }
 
 /// What would be made.
@@ -60,6 +71,8 @@ pub struct PreviewView {
     pub name: Option<String>,
     /// Its jobs.
     pub jobs: Vec<PlannedRow>,
+    /// Their graph.
+    pub graph: Html,
     /// Remarks.
     pub warnings: Vec<String>,
     /// Why.
@@ -102,6 +115,8 @@ pub struct LintPage {
     pub content: String,
     /// Branch or tag.
     pub ref_name: String,
+    /// What starts that pipeline.
+    pub sources: Vec<Choice>,
     /// Whether to go through the creation of a pipeline.
     pub dry_run: bool,
     /// Whether the reader may check texts of their own.
@@ -123,4 +138,8 @@ pub struct LintResult {
     pub includes: Vec<String>,
     /// Its jobs.
     pub jobs: Vec<PlannedRow>,
+    /// Their graph.
+    pub graph: Html,
+    /// Why each job is in or out, for a chosen source.
+    pub why: Option<WhyView>,
 }

@@ -1,7 +1,7 @@
 //! Settings of a project and administration of the server.
 
 use askama::Template;
-use model::{AccessLevel, Project, ProtectedRef, Status, Timestamp, User};
+use model::{AccessLevel, Job, Project, ProtectedRef, Status, Timestamp, User};
 
 use super::Choice;
 use crate::frame::{Frame, Notice, Tab, Theme};
@@ -298,4 +298,51 @@ pub struct TriedUser {
     pub name: String,
     /// Mail address.
     pub email: String,
+}
+
+/// The jobs that wait for a runner.
+#[derive(Debug, Template)]
+#[template(path = "admin_queue.html")]
+pub struct QueuePage {
+    /// Around the page.
+    pub f: Frame,
+    /// Path of the project and the job, the oldest first.
+    pub rows: Vec<(String, Job)>,
+    /// Address of the first page.
+    pub previous: Option<String>,
+    /// Address of the next page.
+    pub next: Option<String>,
+}
+
+/// What a project takes, as it is read.
+#[derive(Debug)]
+pub struct StorageRow {
+    /// Full path of the project.
+    pub path: String,
+    /// Everything.
+    pub total: String,
+    /// Its repository.
+    pub repository: String,
+    /// Artifacts.
+    pub artifacts: String,
+    /// Logs.
+    pub logs: String,
+    /// Whether only those of its newest jobs were counted.
+    pub has_more_logs: bool,
+}
+
+/// What projects take.
+#[derive(Debug, Template)]
+#[template(path = "admin_storage.html")]
+pub struct StoragePage {
+    /// Around the page.
+    pub f: Frame,
+    /// The projects.
+    pub rows: Vec<StorageRow>,
+    /// The jobs of a project whose logs are counted.
+    pub most_logs: i64,
+    /// Address of the page before.
+    pub previous: Option<String>,
+    /// Address of the next page.
+    pub next: Option<String>,
 }

@@ -74,6 +74,7 @@ macro_rules! expired {
 }
 
 statements! {
+    SIZE_OF_PROJECT = "SELECT COALESCE(CAST(SUM(size) AS BIGINT), 0) FROM job_artifacts WHERE project_id = ?1";
     SAVE = "INSERT INTO job_artifacts (project_id, job_id, kind, format, filename, size, sha256, blob_key, access, expire_at, created_at) \
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
         ON CONFLICT (job_id, kind) DO UPDATE SET format = excluded.format, filename = excluded.filename, size = excluded.size, \
@@ -226,4 +227,13 @@ fn read(row: &Row<'_>) -> Result<Artifact, StoreError> {
             created_at: row.read()?,
         },
     })
+}
+
+/// Returns the bytes of all artifacts of a project.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn size_of_project(tx: &mut dyn Tx, project: ProjectId) -> Result<i64, StoreError> {
+    tx.one(&SIZE_OF_PROJECT, params![project], column)
 }

@@ -16,7 +16,7 @@ use crate::wake::Wake;
 
 pub(crate) use insert::STATEMENTS as INSERT_STATEMENTS;
 pub use insert::{NewJob, insert, insert_all};
-pub use list::{JobFilter, JobOf, count, list};
+pub use list::{JobFilter, JobOf, count, list, list_ids};
 pub(crate) use resource_group::STATEMENTS as RESOURCE_GROUP_STATEMENTS;
 pub use resource_group::{InResourceGroup, lock_resource_group, of_resource_group};
 

@@ -31,6 +31,7 @@ pub mod members;
 pub mod namespaces;
 pub mod page;
 pub mod pipelines;
+pub mod preferences;
 pub mod projects;
 pub mod protected_refs;
 pub mod queue;
@@ -77,6 +78,7 @@ pub fn statements() -> Vec<&'static Sql> {
         pipelines::STATEMENTS,
         pipelines::INSERT_STATEMENTS,
         pipelines::month::STATEMENTS,
+        preferences::STATEMENTS,
         projects::STATEMENTS,
         protected_refs::STATEMENTS,
         queue::STATEMENTS,

@@ -112,8 +112,18 @@ statements! {
     NEXT_DUE = "SELECT MIN(scheduled_at) FROM jobs WHERE status = 'scheduled'";
     WITH_PROCESS = concat!("SELECT ", job_columns!(), " FROM jobs WHERE status IN ('running', 'canceling') AND NOT is_bridge AND runner_id = ?1 AND runner_manager_id = ?2 \
         UNION ALL SELECT ", job_columns!(), " FROM jobs WHERE status = 'pending' AND runner_id = ?1 AND runner_manager_id = ?2 ORDER BY id");
+    WAITING = concat!("SELECT ", job_columns!(), " FROM jobs WHERE status = 'pending' AND id > ?1 ORDER BY id LIMIT ?2");
     COUNT_BY_STATUS = "SELECT status, COUNT(*) FROM jobs WHERE status = 'pending' GROUP BY status \
         UNION ALL SELECT status, COUNT(*) FROM jobs WHERE status IN ('running', 'canceling') AND NOT is_bridge GROUP BY status";
+}
+
+/// Lists pending jobs of the whole server, the oldest first, after `after`.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn waiting(tx: &mut dyn Tx, after: JobId, limit: i64) -> Result<Vec<Job>, StoreError> {
+    tx.all(&WAITING, params![after, limit], read)
 }
 
 /// Lists pending jobs that nobody has, by id, after `after`; locked until the commit on PostgreSQL.

@@ -3,6 +3,7 @@
 use model::{Timestamp, UserId, UserState};
 use store::ops::access_tokens::{self, AccessTokenFilter, NewAccessToken};
 use store::ops::page::{Page, Sort};
+use store::ops::preferences::{self, Preferences};
 use store::ops::users::UserFilter;
 use store::ops::{namespaces, settings, users};
 
@@ -17,6 +18,19 @@ on_both! {
             opened.read(move |tx| Ok((users::get(tx, user.id)?, namespaces::by_full_path(tx, "ADA")?)));
         let (read, namespace) = (read.expect("stored"), namespace.expect("stored"));
         assert_eq!((read.namespace_id, namespace.user_id), (namespace.id, Some(read.id)));
+    }
+
+    fn what_a_user_has_chosen_is_kept_and_goes_with_them(opened) {
+        let user = opened.write(|tx| fixture::user(tx, "ada")).id;
+        assert_eq!(opened.read(move |tx| preferences::get(tx, user)), Preferences::default());
+        for theme in ["dark", "light"] {
+            let chosen = Preferences { theme: Some(theme.to_owned()), ..Preferences::default() };
+            let saved = chosen.clone();
+            opened.write(move |tx| preferences::save(tx, user, &saved));
+            assert_eq!(opened.read(move |tx| preferences::get(tx, user)), chosen);
+        }
+        opened.write(move |tx| users::delete(tx, user));
+        assert_eq!(opened.read(move |tx| preferences::get(tx, user)), Preferences::default());
     }
 
     fn a_name_or_address_is_taken_in_any_letter_case(opened) {

@@ -13,6 +13,27 @@ use crate::fixture::{self, NOW, Opened, on_both};
 const LATER: Timestamp = Timestamp(NOW.0 + 1_000_000);
 
 on_both! {
+    fn what_waits_is_listed_by_id_for_the_whole_server(opened) {
+        let ids = opened.write(|tx| {
+            let user = fixture::user(tx, "ada")?;
+            let mut ids = Vec::new();
+            for path in ["one", "two"] {
+                let project = fixture::project(tx, &user, path)?;
+                let pipeline = fixture::pipeline(tx, &project)?;
+                fixture::jobs_of(tx, &pipeline, &["ended"], model::Status::Success)?;
+                let jobs = fixture::jobs_of(tx, &pipeline, &["a", "b"], model::Status::Pending)?;
+                ids.extend(jobs.iter().map(|job| job.id));
+            }
+            Ok(ids)
+        });
+        let waiting = |after: model::JobId, limit| {
+            let found = opened.read(move |tx| store::ops::queue::waiting(tx, after, limit));
+            found.into_iter().map(|job| job.id).collect::<Vec<_>>()
+        };
+        assert_eq!(waiting(model::JobId(0), 10), ids);
+        assert_eq!(waiting(ids[0], 2), ids[1..3]);
+    }
+
     fn a_runner_sees_the_pending_jobs_of_its_scope_in_order(opened) {
         let world = opened.write(World::new);
         for (scope, expected) in [

@@ -175,3 +175,19 @@ fn no_statement_reads_all_jobs_or_pipelines() {
         }
     }
 }
+
+#[test]
+fn the_pipelines_of_a_token_are_found_by_their_index() {
+    let (_folder, connection) = sqlite();
+    let sql = "EXPLAIN QUERY PLAN SELECT id FROM pipelines WHERE project_id = 1 AND source <> 'parent_pipeline' \
+               AND trigger_token_id = 7 AND iid < 900 ORDER BY iid DESC LIMIT 31";
+    let mut statement = connection.prepare(sql).expect("it is good SQL");
+    let mut steps = statement.raw_query();
+    let step = steps.next().expect("a plan has steps").expect("at least one");
+    let step: String = step.get("detail").expect("SQLite says what it does");
+    assert!(
+        step.contains("INDEX pipelines_token (project_id=? AND trigger_token_id=? AND iid<?)"),
+        "{step}"
+    );
+    assert!(steps.next().expect("a plan has steps").is_none(), "nothing is sorted");
+}

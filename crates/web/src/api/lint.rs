@@ -28,6 +28,8 @@ async fn stored(State(app): State<App>, call: Call) -> ApiResult<Json<wire::lint
         },
         dry_run: reader.boolean("dry_run").unwrap_or(false),
         ref_text: filled(ref_text),
+        source: None,
+        explain: false,
     };
     let with_jobs = reader.boolean("include_jobs").unwrap_or(false);
     reader.finish()?;
@@ -40,6 +42,8 @@ async fn given(State(app): State<App>, call: Call) -> ApiResult<Json<wire::lint:
         subject: Subject::Given(reader.required_text("content")),
         dry_run: reader.boolean("dry_run").unwrap_or(false),
         ref_text: filled(reader.text("ref")),
+        source: None,
+        explain: false,
     };
     let with_jobs = reader.boolean("include_jobs").unwrap_or(false);
     reader.finish()?;

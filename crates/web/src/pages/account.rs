@@ -74,22 +74,38 @@ async fn sign_out(visit: Arc<Visit>) -> PageResult {
 
 async fn prefer(visit: Arc<Visit>) -> PageResult {
     let mut response = visit.redirect(&visit.return_to().unwrap_or_else(|| "/".to_owned()));
+    let mut chosen = visit
+        .current
+        .as_ref()
+        .map(|current| current.preferences.clone())
+        .unwrap_or_default();
     if let Some(language) = Language::of_code(visit.text("language")) {
         visit.set_cookie(&mut response, cookies::LANGUAGE, language.code(), PREFERENCE_AGE);
+        chosen.language = Some(language.code().to_owned());
     }
     if let Some(theme) = Theme::of_word(visit.text("theme")) {
         visit.set_cookie(&mut response, cookies::THEME, theme.as_str(), PREFERENCE_AGE);
+        chosen.theme = Some(theme.as_str().to_owned());
     }
     match visit.params.text("zone").map(str::trim) {
         None => {}
-        Some("") => visit.set_cookie(&mut response, cookies::ZONE, "", 0),
-        Some(name) if zone(name).is_some() => visit.set_cookie(&mut response, cookies::ZONE, name, PREFERENCE_AGE),
+        Some("") => {
+            visit.set_cookie(&mut response, cookies::ZONE, "", 0);
+            chosen.time_zone = None;
+        }
+        Some(name) if zone(name).is_some() => {
+            visit.set_cookie(&mut response, cookies::ZONE, name, PREFERENCE_AGE);
+            chosen.time_zone = Some(name.to_owned());
+        }
         Some(_) => {
             return Err(Error::Status {
                 status: 422,
                 message: visit.language().zone_unknown().to_owned(),
             });
         }
+    }
+    if visit.caller.user().is_some() {
+        sessions::prefer(&visit.app, &visit.caller, chosen).await?;
     }
     Ok(response)
 }

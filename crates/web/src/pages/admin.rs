@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use ::pages::Notice;
 use ::pages::html::url_value;
-use ::pages::views::{AdminPage, TriedUser, UsersPage};
+use ::pages::moment::bytes;
+use ::pages::views::{AdminPage, QueuePage, StoragePage, StorageRow, TriedUser, UsersPage};
+use app::administration::{self, Taken};
 use app::users::{self, NewAccount, Wanted};
 use app::{Error, Rows, access_tokens, health};
 use axum::http::StatusCode;
-use model::UserId;
+use model::{JobId, UserId};
 
 use crate::pages::failed::told;
 use crate::pages::visit::{Done, Visit};
@@ -18,12 +20,17 @@ use crate::routing::Router;
 /// Users on a page.
 const PER_PAGE: i64 = 50;
 
+/// Projects on a page whose files are counted.
+const MEASURED: i64 = 10;
+
 /// Furthest page of the list of users.
 const MOST_PAGES: i64 = 1_000;
 
 pub(super) fn routes() -> Router {
     Router::new()
         .route("/r/admin", read(show))
+        .route("/r/admin/queue", read(queue))
+        .route("/r/admin/storage", read(storage))
         .route("/r/admin/users", read(list).merge(act(create)))
         .route("/r/admin/users/{id}/block", act(block))
 }
@@ -44,6 +51,53 @@ async fn show(visit: Arc<Visit>) -> PageResult {
         is_ready: health::check(&visit.app).await.is_ok(),
         version: visit.app.settings.version.revision.clone(),
         jobs: health::figures(&visit.app).await?.jobs,
+    };
+    Ok(visit.page(&page))
+}
+
+async fn queue(visit: Arc<Visit>) -> PageResult {
+    require(&visit)?;
+    let after = JobId(visit.text("after").parse().unwrap_or(0));
+    let (found, has_more) = administration::queue(&visit.app, &visit.caller, after, PER_PAGE).await?;
+    let next = found.last().filter(|_| has_more).map(|last| last.job.id);
+    let page = QueuePage {
+        f: visit.frame(visit.language().queue()),
+        next: next.map(|id| format!("/admin/queue?after={id}")),
+        previous: (after.0 > 0).then(|| "/admin/queue".to_owned()),
+        rows: found
+            .into_iter()
+            .map(|waiting| (waiting.project.full_path, waiting.job))
+            .collect(),
+    };
+    Ok(visit.page(&page))
+}
+
+async fn storage(visit: Arc<Visit>) -> PageResult {
+    require(&visit)?;
+    let number = visit.text("page").parse().unwrap_or(1).clamp(1, MOST_PAGES);
+    let rows = Rows {
+        limit: MEASURED + 1,
+        offset: (number - 1) * MEASURED,
+    };
+    let mut found = administration::storage(&visit.app, &visit.caller, rows).await?;
+    let most = usize::try_from(MEASURED).unwrap_or(usize::MAX);
+    let has_more = found.len() > most;
+    found.truncate(most);
+    let row = |taken: Taken| StorageRow {
+        path: taken.project.full_path,
+        total: bytes(taken.repository + taken.artifacts + taken.logs),
+        repository: bytes(taken.repository),
+        artifacts: bytes(taken.artifacts),
+        logs: bytes(taken.logs),
+        has_more_logs: taken.has_more_logs,
+    };
+    let page = |number: i64| format!("/admin/storage?page={number}");
+    let page = StoragePage {
+        f: visit.frame(visit.language().storage()),
+        rows: found.into_iter().map(row).collect(),
+        most_logs: administration::MOST_LOGS,
+        previous: (number > 1).then(|| page(number - 1)),
+        next: has_more.then(|| page(number + 1)),
     };
     Ok(visit.page(&page))
 }

@@ -14,7 +14,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::pages::failed::told;
 use crate::pages::job::variables;
-use crate::pages::lint::planned;
+use crate::pages::lint::{graph, planned};
 use crate::pages::visit::Visit;
 use crate::pages::{PageResult, act, read, why};
 use crate::params::Value;
@@ -211,7 +211,7 @@ async fn run(visit: Arc<Visit>) -> PageResult {
     let (caller, project) = (visit.caller.clone(), visit.project());
     let outcome = if visit.text("do") == "preview" {
         dry_run_on_page(&visit.app, caller, project, call).await.map(|dry_run| {
-            page.preview = Some(preview(dry_run));
+            page.preview = Some(preview(&visit, dry_run));
             None
         })
     } else {
@@ -237,10 +237,12 @@ fn refused(visit: &Visit, mut page: RunPage, error: &Error) -> axum::response::R
     visit.page_with(StatusCode::UNPROCESSABLE_ENTITY, &page)
 }
 
-fn preview(dry_run: DryRun) -> PreviewView {
+fn preview(visit: &Visit, dry_run: DryRun) -> PreviewView {
+    let jobs: Vec<_> = dry_run.jobs.iter().map(planned).collect();
     PreviewView {
         name: dry_run.name,
-        jobs: dry_run.jobs.iter().map(planned).collect(),
+        graph: graph(visit.language(), &jobs),
+        jobs,
         warnings: dry_run.warnings,
         why: dry_run.explanation.map(|explanation| why::view(&explanation.to_json())),
     }

@@ -6,7 +6,7 @@
 
 use ::pages::{Frame, Language, Notice, ProjectFrame, Tab, Theme, Viewer};
 use app::access::{Ability, ProjectAccess};
-use app::sessions::{self, Current};
+use app::sessions::{self, Current, Preferences};
 use app::{App, Caller, ProjectKey};
 use axum::body::Body;
 use axum::extract::{FromRequest, OriginalUri, Request};
@@ -93,6 +93,7 @@ impl FromRequest<App> for Visit {
             match sessions::current(app, text).await {
                 Ok(Some(current)) => {
                     visit.caller = current.caller.clone();
+                    visit.take_over(&current.preferences);
                     visit.current = Some(current);
                 }
                 Ok(None) => visit.session = None,
@@ -111,6 +112,17 @@ impl FromRequest<App> for Visit {
 }
 
 impl Visit {
+    /// What was chosen on another browser holds on this one as well.
+    fn take_over(&mut self, chosen: &Preferences) {
+        let language = chosen.language.as_deref().and_then(Language::of_code);
+        self.language = language.unwrap_or(self.language);
+        let theme = chosen.theme.as_deref().and_then(Theme::of_word);
+        self.theme = theme.unwrap_or(self.theme);
+        if let Some(zone) = &chosen.time_zone {
+            self.zone.clone_from(zone);
+        }
+    }
+
     /// Returns the reader's language.
     pub(super) const fn language(&self) -> Language {
         self.language

@@ -76,6 +76,20 @@ pub fn list(tx: &mut dyn Tx, filter: &JobFilter<'_>, page: Page) -> Result<Vec<J
     tx.all(&sql, &params, read)
 }
 
+/// Returns the ids of what [`list`] would give.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn list_ids(tx: &mut dyn Tx, filter: &JobFilter<'_>, page: Page) -> Result<Vec<JobId>, StoreError> {
+    let scope: Vec<&str> = filter.scope.iter().map(|status| status.as_str()).collect();
+    let mut query = select("SELECT id FROM jobs", filter, &scope);
+    query.push(&format!("ORDER BY id {}", filter.sort.sql()));
+    query.page(page);
+    let (sql, params) = query.finish("jobs::list_ids");
+    tx.all(&sql, &params, column)
+}
+
 /// Counts what [`list`] would give, up to [`COUNTED`](crate::ops::page::COUNTED) + 1.
 ///
 /// # Errors

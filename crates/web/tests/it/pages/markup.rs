@@ -34,6 +34,14 @@ async fn markup_in_names_commits_refs_variables_and_logs_is_text() {
     let variables = format!("/projects/{}/variables", site.server.project.id);
     let body = json!({"key": "K", "value": EVIL, "description": EVIL});
     site.api(&format!("POST {variables}"), body).await;
+    let hook = json!({"url": "https://hook.invalid/", "name": EVIL, "push_events_branch_filter": "*"});
+    site.api(&format!("POST /projects/{}/hooks", site.server.project.id), hook)
+        .await;
+    let schedules = format!("/projects/{}/pipeline_schedules", site.server.project.id);
+    let schedule = json!({"description": EVIL, "ref": "main", "cron": "@daily"});
+    site.api(&format!("POST {schedules}"), schedule).await;
+    let body = json!({"key": "K", "value": EVIL});
+    site.api(&format!("POST {schedules}/1/variables"), body).await;
     let ada = site.ada().await;
     for path in [
         "/".to_owned(),
@@ -49,6 +57,16 @@ async fn markup_in_names_commits_refs_variables_and_logs_is_text() {
         format!("/ada/tool/-/jobs/{job}?search={}", testkit::encode_segment("<script>")),
         format!("/ada/tool/-/jobs/{job}/log?after=0"),
         "/ada/tool/-/ci/lint".to_owned(),
+        "/ada/tool/-/pipeline_schedules".to_owned(),
+        "/ada/tool/-/pipeline_schedules/1/edit?reveal=true".to_owned(),
+        "/ada/tool/-/hooks".to_owned(),
+        "/ada/tool/-/hooks/1/edit".to_owned(),
+        "/ada/tool/-/settings/ci_cd/token_access".to_owned(),
+        format!("/ada/tool/-/jobs/{job}?with=variables"),
+        format!(
+            "/ada/tool/-/jobs/{job}/artifacts/browse/{}",
+            testkit::encode_segment(EVIL)
+        ),
         "/ada/tool/-/project_members".to_owned(),
         "/ada/tool/-/settings/ci_cd".to_owned(),
         "/ada/tool/-/settings/ci_cd/variables?reveal=true".to_owned(),

@@ -3,6 +3,7 @@
 mod artifacts;
 mod below;
 mod compressed;
+mod editor;
 mod environments;
 mod forms;
 mod hooks;

@@ -105,7 +105,13 @@ async fn administration_is_for_administrators() {
         .store
         .read(|tx| store::ops::users::by_username(tx, "root"));
     let root = site.signed_in(&found.await.unwrap().unwrap()).await;
-    for path in ["/admin", "/admin/users", "/admin/runners"] {
+    for path in [
+        "/admin",
+        "/admin/users",
+        "/admin/runners",
+        "/admin/queue",
+        "/admin/storage",
+    ] {
         assert_eq!(site.get(&Browser::default(), path).await.status, 303, "{path}");
         assert_eq!(site.get(&ada, path).await.status, 404, "{path}");
         assert_eq!(site.get(&root, path).await.status, 200, "{path}");

@@ -132,3 +132,37 @@ async fn language_and_theme_follow_the_browser_until_they_are_chosen() {
     let page = site.get_with(&browser, SIGN_IN, &japanese).await;
     page.has("<html lang=\"en\" data-theme=\"dark\"");
 }
+
+#[tokio::test]
+async fn what_a_user_has_chosen_holds_on_every_browser() {
+    let site = Site::start().await;
+    let mut first = site.ada().await;
+    let form = Form::of([("language", "ja"), ("theme", "dark"), ("zone", "Asia/Tokyo")]);
+    let page = site.submit(&mut first, "/", "/-/preferences", form).await;
+    assert_eq!(page.status, 303);
+    // Another browser, with cookies of its own.
+    let mut second = Browser {
+        cookies: vec![first.cookies[0].clone()],
+    };
+    assert!(second.cookies[0].0.contains("session"));
+    second.cookies.push(("tripline_language".to_owned(), "en".to_owned()));
+    second
+        .cookies
+        .push(("tripline_zone".to_owned(), "Europe/Paris".to_owned()));
+    let page = site.get(&second, "/-/user_settings/profile").await;
+    page.has("<html lang=\"ja\" data-theme=\"dark\"");
+    page.has("value=\"Asia/Tokyo\"");
+    // Nothing else of them is lost when one of them changes.
+    let page = site
+        .submit(&mut second, "/", "/-/preferences", Form::of([("theme", "light")]))
+        .await;
+    assert_eq!(page.status, 303);
+    site.get(&first, "/")
+        .await
+        .has("<html lang=\"ja\" data-theme=\"light\"");
+    let bad = Form::of([("zone", "No/Where")]);
+    assert_eq!(site.submit(&mut second, "/", "/-/preferences", bad).await.status, 422);
+    site.get(&first, "/-/user_settings/profile")
+        .await
+        .has("value=\"Asia/Tokyo\"");
+}
