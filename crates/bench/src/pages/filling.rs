@@ -67,6 +67,8 @@ fn prepare(tx: &mut dyn Tx, project: ProjectId, count: usize) -> Result<Parts, S
             short,
             sealed: &[0; 64],
             expires_at: None,
+            limits: &model::TriggerLimits::default(),
+            fixed: None,
             created_at: known.created_at,
         };
         ops::trigger_tokens::create(tx, &new).map(|token| token.id)
@@ -125,7 +127,7 @@ fn insert(tx: &mut dyn Tx, parts: &Parts, number: usize) -> Result<(), StoreErro
     let name = format!("Nightly {number}");
     let token = match number % 1_000 {
         0 => Some(parts.tokens[1]),
-        _ => (number % 4 == 0).then_some(parts.tokens[0]),
+        _ => number.is_multiple_of(4).then_some(parts.tokens[0]),
     };
     let new = NewPipeline {
         project_id: parts.project,
