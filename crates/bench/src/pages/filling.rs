@@ -130,6 +130,7 @@ fn insert(tx: &mut dyn Tx, parts: &Parts, number: usize) -> Result<(), StoreErro
         _ => number.is_multiple_of(4).then_some(parts.tokens[0]),
     };
     let new = NewPipeline {
+        iid: None,
         project_id: parts.project,
         user_id: Some(parts.user),
         sha: &parts.sha,
