@@ -14,8 +14,8 @@ use compile::{
 /// Prints a line per size, and one per file of a folder of repositories when there is one.
 pub(crate) fn run(folder: Option<&Path>) -> anyhow::Result<()> {
     println!(
-        "{:>32} {:>8} {:>10} {:>10} {:>10} {:>12}",
-        "configuration", "jobs", "YAML", "read", "plan", "plan per job"
+        "{:>32} {:>8} {:>10} {:>9} {:>10} {:>10} {:>12}",
+        "configuration", "jobs", "YAML", "YAML MB/s", "read", "plan", "plan per job"
     );
     for jobs in [3, 10, 100, 1000, 5000] {
         line(&format!("{jobs} rules, extends, needs, matrix"), &synthetic(jobs), None)?;
@@ -44,8 +44,11 @@ fn line(name: &str, text: &str, root: Option<&Path>) -> anyhow::Result<()> {
     let predefined = predefined();
     let mut planned = 0;
     let planning = median(9, || planned = plan(&config, &predefined));
+    let throughput = text.len() as f64 / 1e6 / parse.as_secs_f64();
     let each = planning / u32::try_from(planned.max(1)).unwrap_or(u32::MAX);
-    println!("{name:>32} {planned:>8} {parse:>10.1?} {reading:>10.1?} {planning:>10.1?} {each:>12.1?}");
+    println!(
+        "{name:>32} {planned:>8} {parse:>10.1?} {throughput:>9.1} {reading:>10.1?} {planning:>10.1?} {each:>12.1?}"
+    );
     Ok(())
 }
 

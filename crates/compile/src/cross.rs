@@ -120,7 +120,8 @@ impl Checker<'_> {
                 return Ok(());
             }
             let mut finding = self.fail(format_args!("undefined {kind}: {name}"), span);
-            finding.hint = did_you_mean(name, self.jobs.keys().map(String::as_str));
+            let others = self.jobs.keys().map(String::as_str).filter(|other| *other != self.name);
+            finding.hint = did_you_mean(name, others);
             return Err(finding);
         };
         if kind == "need" && name.chars().count() > LONGEST_NEED {

@@ -96,6 +96,13 @@ impl<'a> Checks<'a> {
         self.found.push(Finding::new(text, span));
     }
 
+    /// What to do about the message before.
+    pub(crate) fn hint(&mut self, hint: Option<String>) {
+        if let Some(last) = self.found.last_mut() {
+            last.hint = hint;
+        }
+    }
+
     /// A message about the entry's own value.
     pub(crate) fn config(&mut self, text: impl Display) {
         self.fail("config", text, self.node.span);

@@ -5,7 +5,7 @@ use crate::regex::Pattern;
 use crate::yaml::{Node, Value};
 
 use super::checks::{Checked, Checks, regex_is_valid, texts};
-use super::rules::parsed_expression;
+use super::rules::{parsed_expression, wrong_expression};
 
 /// The kinds of conditions; `None` = not written.
 #[derive(Clone, Debug, Default)]
@@ -121,7 +121,10 @@ fn expressions(node: &Node, checks: &mut Checks<'_>) -> Vec<Expression> {
     for item in node.as_sequence().into_iter().flatten() {
         match parsed_expression(item.as_text()) {
             Some(expression) => list.push(expression),
-            None => checks.fail("variables", "invalid expression syntax", item.span),
+            None => {
+                checks.fail("variables", "invalid expression syntax", item.span);
+                checks.hint(wrong_expression(item.as_text()));
+            }
         }
     }
     list

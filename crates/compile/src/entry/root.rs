@@ -158,7 +158,7 @@ fn jobs(
 /// Every root key must be something, and one of them visible.
 fn are_jobs(tree: &Node, kinds: &[(&Key, Span, &Node, Option<Kind>)], found: &mut Vec<Finding>) -> bool {
     let before = found.len();
-    for (key, span, ..) in kinds.iter().filter(|(.., kind)| kind.is_none()) {
+    for (key, span, node, _) in kinds.iter().filter(|(.., kind)| kind.is_none()) {
         let name = key.to_string();
         let shown = name.to_lowercase();
         let is_plain = shown.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_whitespace());
@@ -168,7 +168,7 @@ fn are_jobs(tree: &Node, kinds: &[(&Key, Span, &Node, Option<Kind>)], found: &mu
         found.push(Finding {
             text,
             span: *span,
-            hint: hint::did_you_mean(&name, keywords),
+            hint: hint::did_you_mean(&name, keywords).or_else(|| misspelled_script(node)),
         });
     }
     if !kinds
@@ -181,6 +181,13 @@ fn are_jobs(tree: &Node, kinds: &[(&Key, Span, &Node, Option<Kind>)], found: &mu
         ));
     }
     found.len() == before
+}
+
+/// A key that is nearly one of those that make a job.
+fn misspelled_script(node: &Node) -> Option<String> {
+    let keys = node.as_mapping()?.iter().filter_map(|(key, _)| key.as_text());
+    let mut near = keys.filter_map(|key| Some((key, hint::did_you_mean(key, ["script", "trigger", "run"])?)));
+    near.next().map(|(key, meant)| format!("it has `{key}`: {meant}"))
 }
 
 fn hidden(key: &Key, node: &Node, found: &mut Vec<Finding>) {

@@ -167,6 +167,7 @@ fn expression(checks: &mut Checks<'_>) -> Option<Expression> {
     let parsed = parsed_expression(written.as_str());
     if parsed.is_none() {
         checks.fail("if", "invalid expression syntax", written.span);
+        checks.hint(wrong_expression(written.as_str()));
     }
     parsed
 }
@@ -174,6 +175,24 @@ fn expression(checks: &mut Checks<'_>) -> Option<Expression> {
 /// The expression, if GitLab accepts it: it parses, and evaluates without variables.
 pub(super) fn parsed_expression(text: Option<&str>) -> Option<Expression> {
     Expression::parse(text?).ok().filter(Expression::is_sound)
+}
+
+/// What GitLab does not tell: what is wrong with an expression.
+pub(super) fn wrong_expression(text: Option<&str>) -> Option<String> {
+    let text = text?;
+    Some(match Expression::parse(text) {
+        Err(error) => {
+            let problem = error.message.trim_end_matches('!');
+            let is_open = text.matches(['"', '\'']).count() % 2 == 1;
+            let more = if is_open {
+                "; a quotation mark is not closed"
+            } else {
+                ""
+            };
+            format!("{problem}{more}")
+        }
+        Ok(_) => "the right side of `=~` and `!~` must be a pattern or a text".to_owned(),
+    })
 }
 
 fn own_values(node: &Node, condition: Option<Expression>) -> Rule {

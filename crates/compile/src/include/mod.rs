@@ -47,6 +47,15 @@ impl From<Finding> for Stop {
     }
 }
 
+/// What to say when the line of an error begins with a tab, which nobody sees.
+fn about_tabs(text: &str, place: Span) -> Option<String> {
+    let line = text.lines().nth(usize::try_from(place.line).ok()?.checked_sub(1)?)?;
+    let indent = &line[..line.len() - line.trim_start().len()];
+    indent
+        .contains('\t')
+        .then(|| "this line is indented with a tab: YAML takes spaces only".to_owned())
+}
+
 /// Where a file lies and what it may see.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Place {
@@ -139,8 +148,10 @@ impl<'a> Reader<'a> {
             text: text.clone(),
             included_at: None,
         });
-        let documents = yaml::documents::load(&text, file, &self.request.limits.yaml)
-            .map_err(|error| Finding::new(error.to_string(), error.span()))?;
+        let documents = yaml::documents::load(&text, file, &self.request.limits.yaml).map_err(|error| Finding {
+            hint: about_tabs(&text, error.span()),
+            ..Finding::new(error.to_string(), error.span())
+        })?;
         for key in &documents.duplicate_keys {
             let text = format!(
                 "the key `{}` is written twice in one mapping: the last one counts",

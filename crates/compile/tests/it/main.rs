@@ -10,6 +10,7 @@ mod globs;
 mod includes;
 mod inputs;
 mod jobs;
+mod mistakes;
 mod planning;
 mod properties;
 mod recorded;

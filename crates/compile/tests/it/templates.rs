@@ -1,6 +1,8 @@
 //! Our templates: each is a configuration of its own, and works when it is included.
 
-use crate::support::World;
+use model::Source;
+
+use crate::support::{Run, World, names};
 
 /// Templates that only say when pipelines run.
 const WITHOUT_JOBS: [&str; 2] = [
@@ -25,6 +27,18 @@ fn each_template_is_accepted_alone_and_included() {
         }
         assert_eq!(alone.merged, included.merged, "{name}");
     }
+}
+
+#[test]
+fn auto_devops_tells_a_project_with_a_cluster_that_it_does_not_deploy() {
+    const TEXT: &str = "include: {template: Auto-DevOps.gitlab-ci.yml}\n";
+    let has_job = |run: &Run| names(&World::default().plan(TEXT, run)).contains(&"auto-deploy".to_owned());
+    let push = || Run::of(Source::Push).given("CI_COMMIT_BRANCH", "main");
+    assert!(!has_job(&push()), "GitLab deploys nothing without a cluster either");
+    assert!(has_job(&push().given("KUBECONFIG", "x")));
+    assert!(!has_job(
+        &push().given("KUBECONFIG", "x").given("AUTO_DEPLOY_DISABLED", "1")
+    ));
 }
 
 #[test]

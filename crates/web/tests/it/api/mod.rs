@@ -4,6 +4,7 @@ mod artifacts;
 mod authentication;
 mod bad_input;
 mod environments;
+mod explanation;
 mod groups;
 mod hooks;
 mod job_token_scope;
