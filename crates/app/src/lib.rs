@@ -93,6 +93,8 @@ pub struct Parts {
     pub known_tokens: triggers::KnownTokens,
     /// Uses of trigger tokens whose uses are limited.
     pub uses: triggers::Uses,
+    /// Refused trigger calls that are not written down yet.
+    pub trigger_log: triggers::log::Queue,
     /// Where runners ask for jobs.
     pub desk: runners::Desk,
     /// Bridges whose downstream pipelines are to be made.

@@ -23,6 +23,10 @@ pub struct Settings {
     pub trusted_proxies: Vec<Network>,
     /// Most pipelines that may lead to each other, across projects and servers.
     pub max_trigger_chain: usize,
+    /// Days after which entries of trigger logs are forgotten.
+    pub trigger_log_days: u32,
+    /// Most entries of one project's trigger log.
+    pub trigger_log_entries: u32,
 }
 
 impl Settings {
@@ -39,6 +43,8 @@ impl Settings {
             max_pipelines_per_minute: 0,
             trusted_proxies: Vec::new(),
             max_trigger_chain: 20,
+            trigger_log_days: 90,
+            trigger_log_entries: 100_000,
         }
     }
 }

@@ -50,6 +50,8 @@ id! {
     ExplanationId
     /// Id of a trigger token.
     TriggerTokenId
+    /// Server-wide id of an entry of a trigger log.
+    TriggerLogId
     /// Id of a personal, project or group access token.
     AccessTokenId
     /// A signed-in browser.

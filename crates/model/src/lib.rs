@@ -46,4 +46,4 @@ pub use status::{CompositeInput, EnqueueTo, InvalidTransition, JobEvent, Status,
 pub use text::{GitRef, InvalidSha, Sha};
 pub use time::{Clock, Timestamp};
 pub use token::{AccessToken, PreviousToken, Session, TriggerToken};
-pub use trigger::{Reason, TriggerLimits};
+pub use trigger::{Reason, TriggerLimits, TriggerLogEntry, TriggerOutcome};

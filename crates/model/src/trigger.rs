@@ -1,5 +1,8 @@
 //! What a trigger token may be used for, and why a call was refused.
 
+use crate::ids::{JobId, PipelineId, ProjectId, TriggerLogId, TriggerTokenId, UserId};
+use crate::text::Sha;
+use crate::time::Timestamp;
 use crate::words::words;
 
 /// Limits of a trigger token, as they are stored. `None` = no limit.
@@ -94,6 +97,63 @@ words! {
         /// A fault of the server.
         ServerError = "server_error",
     }
+}
+
+words! {
+    /// What came of a call to a trigger endpoint.
+    pub enum TriggerOutcome {
+        /// A pipeline was created.
+        Accepted = "accepted",
+        /// None was, or one without jobs that says why.
+        Refused = "refused",
+        /// It was sent before, and answered with the pipeline of then.
+        Replayed = "replayed",
+        /// It asked what would be created.
+        DryRun = "dry_run",
+    }
+}
+
+/// A call to a trigger endpoint, or several that were refused alike. It outlives its token and its pipeline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TriggerLogEntry {
+    /// Its id.
+    pub id: TriggerLogId,
+    /// The project.
+    pub project_id: ProjectId,
+    /// When; the last one of several.
+    pub created_at: Timestamp,
+    /// What came of it.
+    pub outcome: TriggerOutcome,
+    /// Why it was refused.
+    pub reason: Option<Reason>,
+    /// HTTP status of the answer.
+    pub status: i32,
+    /// The trigger token.
+    pub token_id: Option<TriggerTokenId>,
+    /// Its visible part.
+    pub token_short: Option<String>,
+    /// Its description at that time.
+    pub token_description: Option<String>,
+    /// The job whose token it was.
+    pub job_id: Option<JobId>,
+    /// As whom.
+    pub user_id: Option<UserId>,
+    /// From where.
+    pub address: Option<String>,
+    /// Branch or tag; of a refused call as given.
+    pub ref_name: Option<String>,
+    /// Whether it is a tag.
+    pub is_tag: Option<bool>,
+    /// The commit.
+    pub sha: Option<Sha>,
+    /// The pipeline.
+    pub pipeline_id: Option<PipelineId>,
+    /// Keyed digest of the payload.
+    pub payload_digest: Option<[u8; 32]>,
+    /// The entry that it repeats.
+    pub repeats: Option<TriggerLogId>,
+    /// Calls that it stands for.
+    pub calls: i64,
 }
 
 #[cfg(test)]

@@ -109,6 +109,12 @@ pub(crate) struct Serve {
         value_delimiter = ','
     )]
     pub(crate) trusted_proxies: Vec<String>,
+    /// Days after which entries of trigger logs, with what their calls brought, are forgotten [default: 90]
+    #[arg(long, env = "TRIPLINE_TRIGGER_LOG_DAYS", value_name = "NUMBER")]
+    pub(crate) trigger_log_days: Option<u32>,
+    /// Most entries of one project's trigger log; the oldest are forgotten first [default: 100000]
+    #[arg(long, env = "TRIPLINE_TRIGGER_LOG_ENTRIES", value_name = "NUMBER")]
+    pub(crate) trigger_log_entries: Option<u32>,
     /// First start: API token of the user `root`; generated and printed when not given
     #[arg(
         long,

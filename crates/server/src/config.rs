@@ -51,6 +51,10 @@ struct File {
     /// Proxies that say whom they were called by.
     #[serde(default)]
     trusted_proxies: Vec<String>,
+    /// Days that trigger logs reach back.
+    trigger_log_days: Option<u32>,
+    /// Entries of one project's trigger log.
+    trigger_log_entries: Option<u32>,
     /// Filter of the log.
     log: Option<String>,
     /// `text` or `json`.
@@ -88,6 +92,10 @@ pub(crate) struct Config {
     pub(crate) outbound: outbound::Policy,
     /// Proxies that are believed when they say whom they were called by.
     pub(crate) trusted_proxies: Vec<Network>,
+    /// Days that trigger logs reach back.
+    pub(crate) trigger_log_days: Option<u32>,
+    /// Entries of one project's trigger log.
+    pub(crate) trigger_log_entries: Option<u32>,
     /// Filter of the log.
     pub(crate) log: String,
     /// Whether the log is JSON.
@@ -157,6 +165,8 @@ impl Config {
                 only_allowed: flags.outbound_only_allowed || file.outbound_only_allowed,
             },
             trusted_proxies: networks(&either(flags.trusted_proxies, file.trusted_proxies))?,
+            trigger_log_days: flags.trigger_log_days.or(file.trigger_log_days),
+            trigger_log_entries: flags.trigger_log_entries.or(file.trigger_log_entries),
             file: flags.config.map(|path| std::path::absolute(&path).unwrap_or(path)),
             listen: flags
                 .listen
@@ -199,6 +209,8 @@ impl Config {
         };
         let mut settings = Settings::new(url);
         settings.trusted_proxies.clone_from(&self.trusted_proxies);
+        settings.trigger_log_days = self.trigger_log_days.unwrap_or(settings.trigger_log_days);
+        settings.trigger_log_entries = self.trigger_log_entries.unwrap_or(settings.trigger_log_entries);
         if let Some(bytes) = self.max_yaml_size_bytes {
             settings.max_yaml_size_bytes = bytes;
         }

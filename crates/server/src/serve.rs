@@ -52,6 +52,7 @@ pub(crate) struct Server {
     /// What the first start made, if this is one.
     pub(crate) first_start: Option<setup::FirstStart>,
     stop: watch::Sender<bool>,
+    stop_noting: watch::Sender<bool>,
     serving: tokio::task::JoinHandle<()>,
     sweeping: tokio::task::JoinHandle<()>,
     handing_out: tokio::task::JoinHandle<()>,
@@ -60,6 +61,7 @@ pub(crate) struct Server {
     deploying: tokio::task::JoinHandle<()>,
     showing: tokio::task::JoinHandle<()>,
     starting: tokio::task::JoinHandle<()>,
+    noting: tokio::task::JoinHandle<()>,
     runner: Option<runner::Handle>,
     telling: Option<tokio::task::JoinHandle<()>>,
 }
@@ -90,6 +92,9 @@ impl Server {
         let deploying = tokio::spawn(app::environments::run(app.clone(), stop.subscribe()));
         let showing = tokio::spawn(app::live::run(app.clone(), stop.subscribe()));
         let starting = tokio::spawn(app::bridges::run(app.clone(), stop.subscribe()));
+        // Stops after the calls that it writes down.
+        let (stop_noting, noting_stopped) = watch::channel(false);
+        let noting = tokio::spawn(app::triggers::log::run(app.clone(), noting_stopped));
         let runner = start_runner(&app, &config, address).await?;
         let telling = runner
             .as_ref()
@@ -107,6 +112,8 @@ impl Server {
             deploying,
             showing,
             starting,
+            noting,
+            stop_noting,
             runner,
             telling,
         })
@@ -142,6 +149,10 @@ impl Server {
             if let Err(error) = task.await {
                 tracing::error!(%error, "{name} ended with a panic");
             }
+        }
+        let _ = self.stop_noting.send(true);
+        if let Err(error) = self.noting.await {
+            tracing::error!(%error, "writing the trigger log ended with a panic");
         }
         self.app.store.close().await;
     }
@@ -202,6 +213,7 @@ pub(crate) fn open_with(config: &Config, key: &[u8; 32], settings: app::Settings
         configs: app::pipelines::config::ConfigCache::default(),
         known_tokens: app::triggers::KnownTokens::default(),
         uses: app::triggers::Uses::default(),
+        trigger_log: app::triggers::log::Queue::default(),
         desk: app::runners::Desk::default(),
         bridges: app::bridges::Queue::default(),
         logs: app::runners::Logs::default(),

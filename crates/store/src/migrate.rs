@@ -35,6 +35,7 @@ pub(crate) static MIGRATIONS: &[Migration] = &[
     migration!(12, "0012"),
     migration!(13, "0013"),
     migration!(14, "0014"),
+    migration!(15, "0015"),
 ];
 
 /// The table of applied migrations; the same text serves both databases.

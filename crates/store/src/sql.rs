@@ -41,6 +41,8 @@ const WORK: &[&str] = &[
     "sessions",
     "sign_in_failures",
     "trigger_token_uses",
+    "trigger_log",
+    "unknown_token_calls",
 ];
 
 #[derive(Debug)]

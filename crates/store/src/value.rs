@@ -166,6 +166,7 @@ macro_rules! ids {
 ids! {
     UserId NamespaceId ProjectId PipelineId PipelineIid JobId DefinitionId ExplanationId TriggerTokenId AccessTokenId
     RunnerId SessionId RunnerManagerId VariableId ScheduleId ArtifactId HookId HookEventId HookDeliveryId InboundHookId InboundDeliveryId EnvironmentId ResourceGroupId DeploymentId DeploymentIid
+    TriggerLogId
 }
 
 macro_rules! words {
@@ -183,7 +184,7 @@ macro_rules! words {
 }
 
 words! {
-    Status Source When FailureReason PipelineFailureReason VariableKind Visibility UserState RunnerType RunnerAccess
+    Reason TriggerOutcome Status Source When FailureReason PipelineFailureReason VariableKind Visibility UserState RunnerType RunnerAccess
     OnNewCommit OnJobFailure ProcessMode InboundOutcome Tier EnvironmentState AutoStopSetting DeploymentStatus
 }
 

@@ -28,6 +28,7 @@ mod schedules;
 mod settings;
 mod tags;
 mod templates;
+mod trigger_log;
 mod trigger_tokens;
 mod triggers;
 mod users;
@@ -77,6 +78,7 @@ pub(crate) fn routes() -> Router {
         .merge(crate::runner_api::routes())
         .merge(inbound_hooks::routes())
         .merge(live::routes())
+        .merge(trigger_log::routes())
         .merge(trigger_tokens::routes())
         .merge(triggers::routes())
 }

@@ -15,6 +15,7 @@ pub mod runner;
 pub mod schedule;
 pub mod status;
 pub mod token;
+pub mod trigger_log;
 pub mod user;
 
 use model::Timestamp;

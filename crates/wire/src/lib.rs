@@ -19,6 +19,7 @@ pub mod schedule;
 pub mod settings;
 pub mod time;
 pub mod token;
+pub mod trigger_log;
 pub mod user;
 pub mod variable;
 pub mod version;

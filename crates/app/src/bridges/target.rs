@@ -218,8 +218,8 @@ fn basic(origin: &Origin, user: User, role: AccessLevel, project: Project) -> Ne
         trigger: None,
         schedule: None,
         provenance: Provenance {
-            once: None,
             chain: origin.gathered.chain.clone(),
+            ..Provenance::default()
         },
         upstream: Some(Upstream {
             project: bridge.project_id,

@@ -125,6 +125,7 @@ async fn request(
         provenance: Provenance {
             once,
             chain: call.chain,
+            ..Provenance::default()
         },
     };
     Ok((request, context))

@@ -238,6 +238,20 @@ fn check_user(request: &NewPipeline) -> Result<(), Refusal> {
 
 /// Rows 5, 6 and 7: may the user write the ref, is it one, which commit is it.
 fn resolve(app: &App, request: &NewPipeline, context: &Context) -> Result<std::result::Result<(GitRef, Sha), Refusal>> {
+    if let (Some(pinned), Some(sha)) = (&request.provenance.pinned, &request.sha) {
+        let may = access::may_run_on(
+            &context.protected,
+            &pinned.name,
+            pinned.is_tag,
+            request.role,
+            request.is_admin,
+        );
+        return Ok(if may {
+            Ok((pinned.clone(), sha.clone()))
+        } else {
+            Err(may_not_run_on(&pinned.name))
+        });
+    }
     let found = match app.repositories.open(&request.project) {
         Ok(repository) => repository.resolve(&request.ref_text)?,
         Err(git::Error::NoRepository { .. }) => git::Resolution::NotFound,
@@ -254,17 +268,20 @@ fn resolve(app: &App, request: &NewPipeline, context: &Context) -> Result<std::r
         ),
     };
     if !access::may_run_on(&context.protected, name, is_tag, request.role, request.is_admin) {
-        let text = format!(
-            "You do not have sufficient permission to run a pipeline on '{name}'. Please select a different branch \
-             or contact your administrator for assistance."
-        );
-        return Ok(Err(Refusal::not_kept(text)));
+        return Ok(Err(may_not_run_on(name)));
     }
     Ok(match found {
         git::Resolution::Found(found) => Ok((found.git_ref, request.sha.clone().unwrap_or(found.sha))),
         git::Resolution::Ambiguous => Err(Refusal::not_kept("Ref is ambiguous")),
         git::Resolution::NotFound => Err(Refusal::not_kept("Reference not found")),
     })
+}
+
+fn may_not_run_on(name: &str) -> Refusal {
+    Refusal::not_kept(format!(
+        "You do not have sufficient permission to run a pipeline on '{name}'. Please select a different branch \
+         or contact your administrator for assistance."
+    ))
 }
 
 /// Reads a commit and its configuration, or takes them from memory.

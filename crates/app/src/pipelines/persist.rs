@@ -239,7 +239,17 @@ impl Row {
         if !chain.is_empty() {
             ops::trigger_chains::insert(tx, pipeline.id, &chain.to_string())?;
         }
-        if let Some((token, _)) = &self.request.trigger {
+        let record = self.request.provenance.record.as_deref();
+        if let Some(record) = record {
+            let problem = self
+                .failure_reason
+                .map(|_| self.yaml_errors.as_deref().unwrap_or_default());
+            record.created(tx, &pipeline, problem)?;
+        }
+        // Whoever repeats a call does not use its token.
+        if let Some((token, _)) = &self.request.trigger
+            && record.is_none_or(|record| record.repeats.is_none())
+        {
             ops::trigger_tokens::touch(tx, *token, self.now)?;
         }
         let Some(jobs) = &self.jobs else {

@@ -1,6 +1,9 @@
 //! What somebody who wants a pipeline says, and the checks that need nothing else.
 
+use std::sync::Arc;
+
 use compile::Explanation;
+use model::GitRef;
 use model::definition::GivenVariable;
 use model::schedule::DueTime;
 use model::{AccessLevel, Project, ScheduleId, Sha, Source, TriggerTokenId, User};
@@ -11,6 +14,7 @@ use crate::error::Error;
 use crate::pipelines::chain::Chain;
 use crate::pipelines::compiled::Reveal;
 use crate::pipelines::idempotency::Once;
+use crate::triggers::Record;
 
 /// Most inputs of one pipeline (GitLab's limit).
 pub const MAX_INPUTS: usize = 20;
@@ -67,6 +71,10 @@ pub struct Provenance {
     pub once: Option<Once>,
     /// Which pipelines led to it.
     pub chain: Chain,
+    /// What is written down of a call to a trigger endpoint.
+    pub record: Option<Arc<Record>>,
+    /// The branch or tag of a call that is repeated on its commit: it may have moved on or be gone by now.
+    pub pinned: Option<GitRef>,
 }
 
 /// The schedule that a pipeline comes from.

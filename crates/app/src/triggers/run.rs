@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::definition::GivenVariable;
-use model::{AccessLevel, Job, Project, Sha, Source, Timestamp, TriggerToken, User, VariableKind};
+use model::{
+    AccessLevel, Job, Project, ProjectId, Reason, Sha, Source, Timestamp, TriggerToken, User, UserId, VariableKind,
+};
 use serde_json::Value as Json;
 use store::{StoreError, Tx, ops};
 
@@ -23,11 +25,13 @@ use crate::pipelines::idempotency::{Key, Once};
 use crate::pipelines::request::{NewPipeline, Provenance, Skip, Upstream};
 use crate::triggers::known::Known;
 use crate::triggers::limits::Limits;
+use crate::triggers::log::{Note, Record};
+use crate::triggers::stranger;
 use crate::triggers::uses::Rate;
 use crate::{App, keys};
 
 /// Name of the variable that holds the call itself.
-const PAYLOAD_VARIABLE: &str = "TRIGGER_PAYLOAD";
+pub(super) const PAYLOAD_VARIABLE: &str = "TRIGGER_PAYLOAD";
 
 /// How long before its end a token is said to end soon (GitLab's time for tokens).
 pub(super) const ENDS_SOON: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -88,9 +92,28 @@ pub async fn run(app: &App, call: TriggerCall) -> Result<Triggered> {
 
 /// Starts a pipeline with a token that is known already; that of the call does not count.
 pub(crate) async fn run_with(app: &App, call: TriggerCall, token: Token) -> Result<Triggered> {
-    let (request, known, notes) = checked(app, call, token).await?;
-    let created = create::create(app, request, &known.context).await?;
-    Ok(Triggered { created, notes })
+    let known = known_or_noted(app, &call, token).await?;
+    let note = Noting::new(app, &call, &known);
+    let created = async {
+        let (request, notes) = checked(app, call, &known, Some(Arc::clone(&note.record))).await?;
+        let created = create::create(app, request, &known.context).await?;
+        Ok(Triggered { created, notes })
+    };
+    match created.await {
+        Ok(triggered) if triggered.created.replayed => {
+            app.trigger_log
+                .push(note.note(app).replayed(&triggered.created.pipeline));
+            Ok(triggered)
+        }
+        Ok(triggered) => Ok(triggered),
+        Err(error) => {
+            // A pipeline that was kept has its entry already.
+            if !matches!(error, Error::PipelineNotCreated { kept: true, .. }) {
+                app.trigger_log.push(note.note(app).refused(&error));
+            }
+            Err(error)
+        }
+    }
 }
 
 /// Says what [`run`] would start; stores nothing, not even that the token was used. Limits count it as a use.
@@ -102,15 +125,73 @@ pub(crate) async fn run_with(app: &App, call: TriggerCall, token: Token) -> Resu
 /// The same.
 pub async fn dry_run(app: &App, call: TriggerCall) -> Result<(DryRun, Notes)> {
     let token = Token::parse(app, &call.token);
-    let (request, known, notes) = checked(app, call, token).await?;
-    let dry_run = dry_run::dry_run(app, request, &known.context, Reveal::CALLER).await?;
-    Ok((dry_run, notes))
+    let known = known_or_noted(app, &call, token).await?;
+    let note = Noting::new(app, &call, &known);
+    let done = async {
+        let (request, notes) = checked(app, call, &known, None).await?;
+        let dry_run = dry_run::dry_run(app, request, &known.context, Reveal::CALLER).await?;
+        Ok((dry_run, notes))
+    };
+    let done = done.await;
+    let note = note.note(app);
+    app.trigger_log.push(match &done {
+        Ok(_) => note,
+        Err(error) => note.refused(error),
+    });
+    done
 }
 
-async fn checked(app: &App, mut call: TriggerCall, token: Token) -> Result<(NewPipeline, Arc<Known>, Notes)> {
-    let key = call.project.clone().ok_or(Error::NotFoundPlain)?;
+/// Writes down a call that is refused before anybody looks at what it wants.
+pub async fn refused_early(app: &App, call: &TriggerCall, reason: Reason, status: i32) {
+    let token = Token::parse(app, &call.token);
+    if let Ok(known) = known_or_noted(app, call, token).await {
+        let note = Noting::new(app, call, &known).note(app);
+        app.trigger_log.push(note.because(reason, status));
+    }
+}
+
+/// What is written down of a call whatever comes of it.
+struct Noting {
+    project: ProjectId,
+    user: UserId,
+    ref_text: String,
+    record: Arc<Record>,
+}
+
+impl Noting {
+    fn new(app: &App, call: &TriggerCall, known: &Known) -> Noting {
+        Noting {
+            project: known.project.id,
+            user: known.holder.user.id,
+            ref_text: call.ref_text.clone(),
+            record: Arc::new(Record::new(app, call, known)),
+        }
+    }
+
+    fn note(self, app: &App) -> Note {
+        Note::new(app, self.project, Some(self.user), &self.ref_text, self.record)
+    }
+}
+
+/// Finds out what a token stands for; writes down who has none.
+async fn known_or_noted(app: &App, call: &TriggerCall, token: Token) -> Result<Arc<Known>> {
+    let found = match call.project.clone() {
+        Some(key) => known(app, key, token.clone()).await,
+        None => Err(Error::NotFoundPlain),
+    };
+    if matches!(found, Err(Error::NotFoundPlain | Error::UnauthorizedMessage(_))) {
+        stranger::note(app, call, token).await;
+    }
+    found
+}
+
+async fn checked(
+    app: &App,
+    mut call: TriggerCall,
+    known: &Known,
+    record: Option<Arc<Record>>,
+) -> Result<(NewPipeline, Notes)> {
     let address = call.address;
-    let known = known(app, key, token).await?;
     if let Via::Job(job) = &known.holder.via {
         let (this, pipeline) = (app.clone(), job.pipeline_id);
         let through = move |tx: &mut dyn Tx| chain::through_id(&this.keys, tx, pipeline);
@@ -122,7 +203,8 @@ async fn checked(app: &App, mut call: TriggerCall, token: Token) -> Result<(NewP
         Some(limits) => limits.apply(app, &mut request, address).await?,
     };
     let ends_at = known.holder.ends_soon(app.clock.now());
-    Ok((request, known, Notes { rate, ends_at }))
+    request.provenance.record = record;
+    Ok((request, Notes { rate, ends_at }))
 }
 
 /// Finds out what a token stands for, or remembers it.
@@ -352,6 +434,7 @@ fn request(app: &App, call: TriggerCall, holder: &Holder, project: &Project) -> 
         provenance: Provenance {
             once,
             chain: call.chain,
+            ..Provenance::default()
         },
     }
 }

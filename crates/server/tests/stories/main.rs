@@ -29,6 +29,7 @@ mod soak;
 mod token_life;
 mod token_limits;
 mod trigger_chain;
+mod trigger_log;
 mod triggers;
 
 use testkit::{AnotherServer, Database, ServerOptions, TestServer};

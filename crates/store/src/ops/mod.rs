@@ -42,7 +42,9 @@ pub mod sessions;
 pub mod settings;
 pub mod sign_in_failures;
 pub mod trigger_chains;
+pub mod trigger_log;
 pub mod trigger_tokens;
+pub mod unknown_tokens;
 pub mod users;
 pub mod variables;
 
@@ -89,7 +91,9 @@ pub fn statements() -> Vec<&'static Sql> {
         settings::STATEMENTS,
         sign_in_failures::STATEMENTS,
         trigger_chains::STATEMENTS,
+        trigger_log::STATEMENTS,
         trigger_tokens::STATEMENTS,
+        unknown_tokens::STATEMENTS,
         users::STATEMENTS,
         variables::STATEMENTS,
     ]

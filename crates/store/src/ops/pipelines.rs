@@ -62,6 +62,11 @@ statements! {
     DELETE_JOB_VARIABLES = "DELETE FROM job_variables WHERE job_id IN (SELECT id FROM jobs WHERE pipeline_id = ANY(?1))";
     DELETE_ARTIFACTS = "DELETE FROM job_artifacts WHERE job_id IN (SELECT id FROM jobs WHERE pipeline_id = ANY(?1))";
     DELETE_JOBS = "DELETE FROM jobs WHERE pipeline_id = ANY(?1)";
+    // The trigger log can repeat a call when its pipeline is gone.
+    KEEP_GIVEN = "UPDATE trigger_log SET \
+        variables = (SELECT g.variables FROM pipeline_given g WHERE g.pipeline_id = trigger_log.pipeline_id), \
+        inputs = (SELECT g.inputs FROM pipeline_given g WHERE g.pipeline_id = trigger_log.pipeline_id) \
+        WHERE pipeline_id = ANY(?1)";
     DELETE = "DELETE FROM pipelines WHERE id = ANY(?1)";
 }
 
@@ -262,7 +267,7 @@ pub fn delete(tx: &mut dyn Tx, pipeline: &Pipeline) -> Result<bool, StoreError> 
 }
 
 pub(crate) fn delete_many(tx: &mut dyn Tx, ids: &[i64]) -> Result<u64, StoreError> {
-    for sql in [&DELETE_JOB_VARIABLES, &DELETE_ARTIFACTS, &DELETE_JOBS] {
+    for sql in [&KEEP_GIVEN, &DELETE_JOB_VARIABLES, &DELETE_ARTIFACTS, &DELETE_JOBS] {
         tx.execute(sql, params![ids])?;
     }
     tx.execute(&DELETE, params![ids])

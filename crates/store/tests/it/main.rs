@@ -22,4 +22,5 @@ mod servers;
 mod sessions;
 mod statements;
 mod trigger_chains;
+mod trigger_log;
 mod trigger_tokens;

@@ -9,6 +9,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse as _, Response};
+use model::Reason;
 use serde_json::{Map, Value as JsonValue};
 
 use super::live::{self, Then};
@@ -38,16 +39,17 @@ pub(crate) fn routes() -> Router {
 
 /// The trigger call. It looks at the token only; no other credentials count here.
 async fn run(State(app): State<App>, from: ClientAddress, headers: HeaderMap, params: Params) -> ApiResult<Response> {
-    let call = parse(&params)?;
-    if headers
-        .get("x-gitlab-event")
-        .is_some_and(|event| event.as_bytes() == PIPELINE_EVENT.as_bytes())
-    {
-        return Err(Error::forbidden().into());
-    }
+    let call = match checked(&headers, &params) {
+        Ok(call) => call,
+        Err((error, reason)) => {
+            let status = i32::from(respond::status(&error).as_u16());
+            triggers::refused_early(&app, &stub(&params, from), reason, status).await;
+            return Err(error.into());
+        }
+    };
     let call = TriggerCall {
         address: from.0,
-        ..call.check(idempotency::key(&headers)?, chain::of(&headers)?)?
+        ..call
     };
     if params.is_true(DRY_RUN) {
         let (dry_run, notes) = triggers::dry_run(&app, call).await?;
@@ -64,6 +66,36 @@ async fn run(State(app): State<App>, from: ClientAddress, headers: HeaderMap, pa
     let replayed = created.replayed;
     let answer = noted(live::after_creation(&app, viewer, created, then).await, notes);
     Ok(if replayed { idempotency::mark(answer) } else { answer })
+}
+
+/// Rows 1 to 3 of rest-api.md 1.3: what can be said without looking at the token.
+fn checked(headers: &HeaderMap, params: &Params) -> Result<TriggerCall, (Error, Reason)> {
+    let invalid = |error| (error, Reason::ParametersInvalid);
+    let call = parse(params).map_err(invalid)?;
+    let event = headers.get("x-gitlab-event");
+    if event.is_some_and(|event| event.as_bytes() == PIPELINE_EVENT.as_bytes()) {
+        return Err((Error::forbidden(), Reason::PipelineHook));
+    }
+    let key = idempotency::key(headers).map_err(invalid)?;
+    let chain = chain::of(headers).map_err(invalid)?;
+    call.check(key, chain).map_err(invalid)
+}
+
+/// As much of a call as there is, for the log.
+fn stub(params: &Params, from: ClientAddress) -> TriggerCall {
+    let text = |name: &str| params.text(name).unwrap_or_default().to_owned();
+    TriggerCall {
+        project: params.text("id").and_then(ProjectKey::parse),
+        token: text("token"),
+        ref_text: text("ref"),
+        variables: Vec::new(),
+        inputs: Vec::new(),
+        payload: String::new(),
+        pass_payload: true,
+        keys: Vec::new(),
+        chain: Chain::default(),
+        address: from.0,
+    }
 }
 
 /// Says in headers what the caller should know of its token: how often it may be used, that it ends soon.

@@ -59,6 +59,7 @@ impl Server {
             configs: app::pipelines::config::ConfigCache::default(),
             known_tokens: app::triggers::KnownTokens::default(),
             uses: app::triggers::Uses::default(),
+            trigger_log: app::triggers::log::Queue::default(),
             desk: app::runners::Desk::default(),
             bridges: app::bridges::Queue::default(),
             logs: app::runners::Logs::default(),

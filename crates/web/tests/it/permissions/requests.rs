@@ -269,6 +269,7 @@ impl World {
             | ("POST", "/pipeline_schedules/{pipeline_schedule_id}/variables") => {
                 json!({"key": format!("N{number}"), "value": "value"})
             }
+            ("POST", "/trigger_log/{log_id}/repeat") => json!({"commit": "newest"}),
             ("POST" | "PUT", "/hooks" | "/hooks/{hook_id}") => json!({"url": "https://1.2.3.4/"}),
             ("POST", path) if path.ends_with("/members") => {
                 let user = match fresh {

@@ -295,6 +295,10 @@ impl World {
             .await;
         things.insert("trigger_id", trigger["id"].to_string());
         things.insert("trigger_token", trigger["token"].as_str().unwrap().to_owned());
+        let call = json!({"token": trigger["token"], "ref": "main"});
+        self.made_by("", &format!("POST {at}/trigger/pipeline"), call).await;
+        let log = self.made(&format!("GET {at}/trigger_log"), Value::Null).await;
+        things.insert("log_id", log[0]["id"].to_string());
         let hook = json!({"url": "https://1.2.3.4/", "custom_headers": [{"key": "X-A", "value": "v"}],
             "url_variables": [{"key": "v", "value": "x"}]});
         let hook = self.made(&format!("POST {at}/hooks"), hook).await;
