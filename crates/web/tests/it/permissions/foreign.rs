@@ -9,7 +9,15 @@ use super::table::{self, Row};
 use super::world::{Credential, Place, World, token_of};
 
 /// Names in paths that name a thing by an id that is unique on the server.
-const IDS: &[&str] = &["pipeline_id", "job_id", "hook_id", "trigger_id", "pipeline_schedule_id"];
+const IDS: &[&str] = &[
+    "pipeline_id",
+    "job_id",
+    "hook_id",
+    "trigger_id",
+    "pipeline_schedule_id",
+    "environment_id",
+    "deployment_id",
+];
 
 /// The place of `mine` with one thing of `other`.
 fn mixed(mine: &Place, other: &Place, name: &'static str) -> Place {
@@ -53,6 +61,8 @@ async fn things_of_other_projects_do_not_exist_under_ones_own() {
         ("hook_id", "hooks"),
         ("trigger_id", "triggers"),
         ("pipeline_schedule_id", "pipeline_schedules"),
+        ("environment_id", "environments"),
+        ("deployment_id", "deployments"),
         ("inbound_hook", "inbound_hooks"),
     ] {
         let line = format!("GET /projects/{}/{path}/{}", other.id, other.things[name]);
