@@ -13,6 +13,17 @@ texts! {
     token_once = "Copy it now: it is shown this once.", "今すぐコピーしてください。一度しか表示されません。";
     revoke = "Revoke", "取り消し";
     revoke_trigger_ask = "Calls with this token will be refused from now on. This cannot be undone.", "このトークンによる呼び出しは今後拒否されます。元に戻せません。";
+    token_limits = "Limits", "制限";
+    token_limits_text = "What is left empty is not limited. Put blanks between entries; * stands for any text.", "空欄は制限なしです。複数の値は空白で区切ります。* は任意の文字列を表します。";
+    allowed_refs = "Branches and tags", "ブランチとタグ";
+    allowed_variables = "Variables it may bring", "渡せる変数";
+    allowed_inputs = "Inputs it may bring", "渡せるインプット";
+    allowed_networks = "Networks it may come from", "呼び出し元のネットワーク";
+    uses_a_minute = "Uses a minute", "1分あたりの回数";
+    show_once = "Show it once and keep no copy", "一度だけ表示し、控えを残さない";
+    ends_soon = "Ends soon", "まもなく失効";
+    rotate_token = "Replace", "交換";
+    rotate_token_ask = "A new token with the same limits takes its place. The old one is good for another 24 hours.", "同じ制限を持つ新しいトークンに置き換えます。古いトークンは24時間有効です。";
     token_revoked = "The token has been revoked.", "トークンを取り消しました。";
     no_trigger_tokens = "No trigger token yet.", "トリガートークンはまだありません。";
     how_to_use = "How to call it", "呼び出し方";

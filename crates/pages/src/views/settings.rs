@@ -28,6 +28,37 @@ pub struct TriggerRow {
     pub expires_at: Option<Timestamp>,
     /// Whether it has expired.
     pub is_expired: bool,
+    /// Whether it ends within a week.
+    pub ends_soon: bool,
+    /// Whether the reader owns it, and so may replace it.
+    pub is_own: bool,
+    /// What it may be used for.
+    pub limits: TokenLimits,
+}
+
+/// Limits of a trigger token, as they are read and typed: entries with blanks between them. Empty = no limit.
+#[derive(Debug, Default)]
+pub struct TokenLimits {
+    /// Branches and tags.
+    pub refs: String,
+    /// Names of variables.
+    pub variables: String,
+    /// Names of inputs.
+    pub inputs: String,
+    /// Networks.
+    pub networks: String,
+    /// Uses a minute.
+    pub uses: String,
+}
+
+impl TokenLimits {
+    /// Whether something is limited.
+    #[must_use]
+    pub fn any(&self) -> bool {
+        [&self.refs, &self.variables, &self.inputs, &self.networks, &self.uses]
+            .iter()
+            .any(|text| !text.is_empty())
+    }
 }
 
 /// A CI/CD variable in the settings.
@@ -117,6 +148,8 @@ pub struct TriggersPage {
     pub new_token: Option<String>,
     /// The description that was tried.
     pub description: String,
+    /// The limits that were tried.
+    pub limits: TokenLimits,
     /// Address of the trigger call.
     pub trigger_url: String,
     /// Address of the trigger call for a ref, for webhooks.

@@ -18,6 +18,13 @@ pub(crate) fn paths(project: &Project, pipeline: &Value) -> Vec<String> {
         "/-/jobs".to_owned(),
         format!("/-/jobs/{job}"),
         format!("/-/jobs/{job}?search=echo"),
+        format!("/-/jobs/{job}/artifacts/browse"),
+        "/-/pipeline_schedules".to_owned(),
+        "/-/pipeline_schedules/new".to_owned(),
+        "/-/hooks".to_owned(),
+        "/-/inbound_hooks".to_owned(),
+        "/-/settings/ci_cd/token_access".to_owned(),
+        "/-/ci/editor".to_owned(),
         "/-/environments".to_owned(),
         "/-/environments?scope=stopped".to_owned(),
         "/-/environments/1".to_owned(),
@@ -36,6 +43,8 @@ pub(crate) fn paths(project: &Project, pipeline: &Value) -> Vec<String> {
         "/admin",
         "/admin/users",
         "/admin/runners",
+        "/admin/queue",
+        "/admin/storage",
         "/no/such/page",
     ];
     let of_project = of_project.iter().map(|rest| format!("/{}{rest}", project.path));

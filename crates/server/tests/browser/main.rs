@@ -21,14 +21,20 @@ const CONFIG: &str = r#"spec:
       default: 1.0.0
 ---
 stages: [build, test, deploy]
-compile: {stage: build, script: [echo compiling]}
+compile:
+  stage: build
+  script: [echo compiling, echo built > built.txt]
+  artifacts: {paths: [built.txt]}
 unit: {stage: test, parallel: 3, needs: [compile], script: [echo unit]}
 lint: {stage: test, needs: [], script: [echo lint], allow_failure: true}
 release:
   stage: deploy
   script: ["echo deploying $[[ inputs.version ]] to $[[ inputs.target ]]"]
   when: manual
-  environment: {name: $[[ inputs.target ]], url: "https://$CI_ENVIRONMENT_SLUG.example.com", auto_stop_in: 1 week}
+  environment:
+    name: $[[ inputs.target ]]
+    url: https://$CI_ENVIRONMENT_SLUG.example.com
+    auto_stop_in: 1 week
 "#;
 
 /// Starts a server with a runner of its own.

@@ -1,13 +1,14 @@
 //! Settings of a project: trigger tokens, runners, general.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::pages::html::url_path;
-use ::pages::views::{Choice, GeneralPage, Part, TriggerRow, TriggersPage};
+use ::pages::views::{Choice, GeneralPage, Part, TokenLimits, TriggerRow, TriggersPage};
 use ::pages::{Notice, Tab};
 use app::access::{Ability, ProjectAccess};
 use app::projects::{self, Changes};
-use app::triggers::{self, NewTrigger, Shown};
+use app::triggers::{self, Limiting, NewTrigger, Rotating, Shown};
 use app::{Error, Rows};
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -26,6 +27,7 @@ pub(super) fn routes() -> Router {
         .route("/p/{project}/settings/ci_cd", read(show))
         .route("/p/{project}/triggers", act(create))
         .route("/p/{project}/triggers/{id}/revoke", act(revoke))
+        .route("/p/{project}/triggers/{id}/rotate", act(rotate))
         .route("/p/{project}/edit", read(general).merge(act(change)))
         .route("/p/{project}/delete", act(delete))
 }
@@ -58,6 +60,7 @@ async fn page(visit: &Visit) -> app::Result<TriggersPage> {
         rows: found.into_iter().map(|shown| row(visit, shown)).collect(),
         new_token: None,
         description: String::new(),
+        limits: TokenLimits::default(),
         trigger_url: format!("{api}/trigger/pipeline"),
         webhook_url: format!("{api}/ref/{}/trigger/pipeline", url_path(&branch).replace('/', "%2F")),
         branch,
@@ -66,7 +69,23 @@ async fn page(visit: &Visit) -> app::Result<TriggersPage> {
 
 fn row(visit: &Visit, shown: Shown) -> TriggerRow {
     let now = visit.app.clock.now();
+    let limits = &shown.token.limits;
+    // A list without entries allows nothing, which is not the same as no limit.
+    let listed = |list: &Option<Vec<String>>| match list.as_deref() {
+        None => String::new(),
+        Some([]) => "–".to_owned(),
+        Some(entries) => entries.join(" "),
+    };
     TriggerRow {
+        limits: TokenLimits {
+            refs: listed(&limits.refs),
+            variables: listed(&limits.variables),
+            inputs: listed(&limits.inputs),
+            networks: listed(&limits.networks),
+            uses: limits.uses_per_minute.map(|uses| uses.to_string()).unwrap_or_default(),
+        },
+        is_own: visit.caller.user().is_some_and(|user| user.id == shown.token.owner_id),
+        ends_soon: shown.ends_soon,
         id: shown.token.id.0,
         is_whole: shown.is_whole,
         text: shown.text,
@@ -80,13 +99,56 @@ fn row(visit: &Visit, shown: Shown) -> TriggerRow {
 }
 
 async fn create(visit: Arc<Visit>) -> PageResult {
-    let new = NewTrigger {
-        description: visit.text("description").trim().to_owned(),
-        expires_at: expiry(&visit)?,
-        ..NewTrigger::default()
+    let made = match limiting(&visit) {
+        Ok(limiting) => {
+            let new = NewTrigger {
+                description: visit.text("description").trim().to_owned(),
+                expires_at: expiry(&visit)?,
+                show_once: visit.is_ticked("show_once"),
+                limiting,
+            };
+            triggers::create(&visit.app, visit.caller.clone(), visit.project(), new).await
+        }
+        Err(error) => Err(error),
     };
-    let made = triggers::create(&visit.app, visit.caller.clone(), visit.project(), new).await;
-    let mut page = page(&visit).await?;
+    told_of(&visit, made).await
+}
+
+/// Reads the limits that a form gives; what is empty is no limit.
+fn limiting(visit: &Visit) -> app::Result<Limiting> {
+    let list = |name: &str| {
+        let text = visit.filled(name)?;
+        let entries = text.split([' ', ',', '\n', '\t']).filter(|entry| !entry.is_empty());
+        Some(Some(entries.map(str::to_owned).collect()))
+    };
+    let uses = visit.filled("uses_per_minute").map(|text| text.parse());
+    Ok(Limiting {
+        refs: list("allowed_refs"),
+        variables: list("allowed_variables"),
+        inputs: list("allowed_inputs"),
+        networks: list("allowed_networks"),
+        uses_per_minute: uses
+            .transpose()
+            .map_err(|_| Error::BadRequest("uses_per_minute is not a number".to_owned()))?
+            .map(Some),
+        ..Limiting::default()
+    })
+}
+
+/// Replaces a token; the old one is good for a day, so that whoever holds it can be given the new one.
+async fn rotate(visit: Arc<Visit>) -> PageResult {
+    let id = TriggerTokenId(visit.id()?);
+    let how = Rotating {
+        grace: Duration::from_secs(24 * 3600),
+        expires_at: None,
+    };
+    let made = triggers::rotate(&visit.app, visit.caller.clone(), visit.project(), id, how).await;
+    told_of(&visit, made).await
+}
+
+/// The page with a token that was made, shown this once, or with what was wrong.
+async fn told_of(visit: &Visit, made: app::Result<Shown>) -> PageResult {
+    let mut page = page(visit).await?;
     match made {
         Ok(shown) => {
             page.new_token = Some(shown.text);
@@ -94,6 +156,13 @@ async fn create(visit: Arc<Visit>) -> PageResult {
         }
         Err(error @ (Error::BadRequest(_) | Error::Invalid(_) | Error::Status { .. })) => {
             page.description = visit.text("description").to_owned();
+            page.limits = TokenLimits {
+                refs: visit.text("allowed_refs").to_owned(),
+                variables: visit.text("allowed_variables").to_owned(),
+                inputs: visit.text("allowed_inputs").to_owned(),
+                networks: visit.text("allowed_networks").to_owned(),
+                uses: visit.text("uses_per_minute").to_owned(),
+            };
             page.f.notices.push(Notice::Problem(told(&error)));
             Ok(visit.page_with(StatusCode::UNPROCESSABLE_ENTITY, &page))
         }

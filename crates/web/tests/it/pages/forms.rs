@@ -213,3 +213,60 @@ async fn access_tokens_of_a_session_have_any_scope_and_work() {
     let page = site.submit(&mut ada, here, to, Form::of([("name", "none")])).await;
     assert_eq!(page.status, 422);
 }
+
+#[tokio::test]
+async fn a_trigger_token_is_limited_shown_once_and_replaced() {
+    let site = Site::start().await;
+    let mut ada = site.ada().await;
+    let wrong = Form::of([("description", "shop"), ("allowed_networks", "10.0.0.0/99")]);
+    let page = site.submit(&mut ada, SETTINGS, TRIGGERS, wrong).await;
+    assert_eq!(page.status, 422);
+    page.has("allowed_networks");
+    page.has("value=\"10.0.0.0/99\"");
+    let uses = Form::of([("description", "shop"), ("uses_per_minute", "many")]);
+    assert_eq!(site.submit(&mut ada, SETTINGS, TRIGGERS, uses).await.status, 422);
+    let right = Form::of([
+        ("description", "shop"),
+        ("allowed_refs", "main release/*"),
+        ("allowed_variables", "TARGET, DEPLOY_*"),
+        ("allowed_networks", "203.0.113.0/24"),
+        ("uses_per_minute", "7"),
+        ("show_once", "true"),
+    ]);
+    let page = site.submit(&mut ada, SETTINGS, TRIGGERS, right).await;
+    assert_eq!(page.status, 201);
+    let first = token_in(&page.html);
+    let page = site.get(&ada, SETTINGS).await;
+    page.has_not(&first);
+    for shown in ["main release/*", "TARGET DEPLOY_*", "203.0.113.0/24", "<dd>7</dd>"] {
+        page.has(shown);
+    }
+    let page = site
+        .submit(
+            &mut ada,
+            SETTINGS,
+            &format!("{TRIGGERS}/1/rotate"),
+            Form::of([("x", "")]),
+        )
+        .await;
+    assert_eq!(page.status, 201);
+    assert_ne!(token_in(&page.html), first);
+    page.has("main release/*");
+    let mut bob = site.member("bob", AccessLevel::Maintainer).await;
+    site.get(&bob, SETTINGS).await.has_not("/triggers/1/rotate");
+    let page = site
+        .submit(
+            &mut bob,
+            SETTINGS,
+            &format!("{TRIGGERS}/1/rotate"),
+            Form::of([("x", "")]),
+        )
+        .await;
+    assert_eq!(page.status, 403);
+}
+
+/// The whole trigger token that a page shows.
+fn token_in(html: &str) -> String {
+    let (_, rest) = html.split_once("glptt-").expect("the token is shown");
+    rest.chars().take(20).collect()
+}

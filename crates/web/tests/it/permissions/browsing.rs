@@ -102,10 +102,12 @@ impl World {
                 _ => place.things["pipeline_schedule_id"].clone(),
             },
             (shown, _) if shown.starts_with("/{project}/-/environments") => place.things["environment_id"].clone(),
-            (shown, _) if shown.starts_with("/{project}/-/triggers") => {
-                let made = self
-                    .made(&format!("POST {at}/triggers"), json!({"description": "d"}))
-                    .await;
+            (shown, last) if shown.starts_with("/{project}/-/triggers") => {
+                let (line, new) = (format!("POST {at}/triggers"), json!({"description": "d"}));
+                let made = match last {
+                    "rotate" => self.made_by(&token_of("owner"), &line, new).await,
+                    _ => self.made(&line, new).await,
+                };
                 made["id"].to_string()
             }
             (shown, _) if shown.starts_with("/{project}/-/project_members") => {
