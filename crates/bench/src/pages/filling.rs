@@ -65,7 +65,7 @@ fn prepare(tx: &mut dyn Tx, project: ProjectId, count: usize) -> Result<Parts, S
             digest: &digest,
             description: Some("Importer"),
             short,
-            sealed: &[0; 64],
+            sealed: &[],
             expires_at: None,
             limits: &model::TriggerLimits::default(),
             fixed: None,
