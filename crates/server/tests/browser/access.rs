@@ -143,8 +143,8 @@ fn everything_but_live_updates_works_without_scripts() {
     browser.fill("#description", "no scripts");
     browser.click("form[aria-labelledby=add-title] button");
     browser.sees("#tokens", "no scripts");
-    browser.click("#tokens details summary");
-    browser.click("#tokens details button.danger");
+    browser.click("#tokens details:last-of-type summary");
+    browser.click("#tokens details:last-of-type button.danger");
     browser.sees(".notice", "revoked");
     browser.click(".me button");
     browser.sees("h1", "Sign in");

@@ -61,8 +61,8 @@ fn a_trigger_token_is_created_copied_and_revoked_and_others_see_four_characters(
 
     browser.open(&settings);
     browser.sees("#tokens", "just now");
-    browser.click("#tokens details summary");
-    browser.click("#tokens details button.danger");
+    browser.click("#tokens details:last-of-type summary");
+    browser.click("#tokens details:last-of-type button.danger");
     browser.sees(".notice", "The token has been revoked.");
     assert!(!browser.source().contains(&token));
     let refused = project
