@@ -34,10 +34,7 @@ pub(super) async fn restore(context: &Context<'_>, shell: &mut Shell<'_>, watch:
     for (index, cache) in caches.into_iter().enumerate() {
         let mut keys = vec![key(context, &cache.key)];
         keys.extend(cache.fallback_keys.iter().map(|written| key(context, written)));
-        let common = context.expand("$CACHE_FALLBACK_KEY");
-        if !common.is_empty() && !common.ends_with("-protected") {
-            keys.push(key(context, &common));
-        }
+        keys.extend(common_key(&context.expand("$CACHE_FALLBACK_KEY")));
         for (attempt, key) in keys.iter().enumerate() {
             shell
                 .log
@@ -136,6 +133,12 @@ fn key(context: &Context<'_>, written: &str) -> String {
     if expanded.is_empty() { clean(&usual) } else { expanded }
 }
 
+/// Returns the key that the variable names, unless it is one of a protected ref: anybody may set the variable.
+fn common_key(expanded: &str) -> Option<String> {
+    let key = clean(expanded);
+    (!key.is_empty() && !key.to_ascii_lowercase().ends_with("-protected")).then_some(key)
+}
+
 /// Returns a key without anything that leads elsewhere.
 fn clean(key: &str) -> String {
     let key = key
@@ -192,6 +195,24 @@ fn take(from: &Path, to: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_common_key_is_never_one_of_a_protected_ref() {
+        for key in [
+            "",
+            "a-protected",
+            "a-protected/",
+            "a-protected/.",
+            "a-protected%2f",
+            "a-protected ",
+            "a-PROTECTED",
+            "a/b-protected/../",
+        ] {
+            assert_eq!(common_key(key), None, "{key}");
+        }
+        assert_eq!(common_key("a-protected/b").as_deref(), Some("a-protected/b"));
+        assert_eq!(common_key("a").as_deref(), Some("a"));
+    }
 
     #[test]
     fn keys_cannot_lead_elsewhere() {

@@ -25,14 +25,22 @@ pub(super) struct Dirs {
 
 impl Dirs {
     /// Decides on the paths; touches nothing.
+    ///
+    /// Jobs of protected refs have folders of their own: a folder is kept for the next job, and whoever may run jobs on
+    /// some branch only could leave a repository there that makes another commit out of the one that is asked for.
     pub(super) fn new(
         prepared: &Prepared,
         slot: usize,
         repository: Option<&str>,
         project_id: i64,
         empty: bool,
+        protected: bool,
     ) -> Dirs {
-        let builds = prepared.builds_dir.join(&prepared.short_token).join(slot.to_string());
+        let mut slot = slot.to_string();
+        if protected {
+            slot.push_str("-protected");
+        }
+        let builds = prepared.builds_dir.join(&prepared.short_token).join(slot);
         let mut name = repository
             .and_then(repository_path)
             .unwrap_or_else(|| format!("project-{project_id}"));
@@ -131,6 +139,13 @@ impl Dirs {
         } else {
             remove(&self.temporary)
         }
+    }
+
+    /// Removes everything, the project's folder too: what lives on of this job may write to no folder of the next one.
+    /// (What it may do hangs on the folders themselves, not on their names.)
+    pub(super) fn abandon(&self) -> io::Result<()> {
+        remove(&self.project)?;
+        remove(&self.temporary)
     }
 
     fn make_temporary(&self) -> io::Result<()> {

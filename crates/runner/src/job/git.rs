@@ -72,6 +72,8 @@ impl Checkout<'_> {
         let mut environment = vec![
             ("GIT_CONFIG_COUNT".to_owned(), settings.len().to_string()),
             ("GIT_TERMINAL_PROMPT".to_owned(), "0".to_owned()),
+            // An earlier job may have put another object in a commit's place.
+            ("GIT_NO_REPLACE_OBJECTS".to_owned(), "1".to_owned()),
         ];
         for (at, (key, value)) in settings.into_iter().enumerate() {
             environment.push((format!("GIT_CONFIG_KEY_{at}"), key));
@@ -200,7 +202,7 @@ fn tidy(address: &str, object_format: &str, partial: bool) -> String {
         "tripline_new=\n\
          if [ -d .git ] && [ -f .git/HEAD ] && [ ! -L .git ]; then\n\
          for f in index shallow HEAD config packed-refs; do if [ -e .git/$f.lock ]; then rm -f .git/$f.lock; fi; done\n\
-         if [ -e .git/hooks ]; then rm -rf .git/hooks; fi\n\
+         for f in hooks commondir gitdir config.worktree info/grafts objects/info/alternates; do if [ -e .git/$f ] || [ -L .git/$f ]; then rm -rf .git/$f; fi; done\n\
          if [ -L .git/config ]; then rm -f .git/config; fi\n\
          printf '%s\\n' \"{existing} $PWD/.git/\"\n\
          else\n\

@@ -42,6 +42,8 @@ pub(crate) async fn run(
         repository,
         job.job_info.project_id,
         empty,
+        // The server's word: a variable of that name could come from anybody who starts pipelines.
+        job.git_info.as_ref().and_then(|git| git.protected) == Some(true),
     );
     let variables = complete(sent, &dirs, &job);
     let get = |name: &str| lookup(&variables, name);
@@ -91,11 +93,16 @@ pub(crate) async fn run(
         }
         Err(error) => Err(Failure::Configuration(error)),
     };
-    let healthy = close(&mut shell, &place).await;
+    let left = close(&mut shell, &place).await;
+    let healthy = shell.healthy;
+    let result = match left {
+        Some(left) => result.and(Err(left)),
+        None => result,
+    };
     let outcome = conclude(&job, &log, &result);
     log.close();
     let _ = ended.send(outcome);
-    let removed = tokio::task::spawn_blocking(move || dirs.clean()).await;
+    let removed = tokio::task::spawn_blocking(move || if healthy { dirs.clean() } else { dirs.abandon() }).await;
     if let Ok(Err(error)) = removed {
         tracing::warn!(%error, "cannot remove the temporary files of a job");
     }
@@ -218,13 +225,15 @@ async fn prepare(context: &Context<'_>, shell: &mut Shell<'_>, watch: &mut Watch
     Ok(())
 }
 
-/// Ends everything of the job; returns whether the keeper can go on.
-async fn close(shell: &mut Shell<'_>, place: &Place) -> bool {
+/// Ends everything of the job. A job of which something lives on has not succeeded.
+async fn close(shell: &mut Shell<'_>, place: &Place) -> Option<Failure> {
     let log = shell.log;
+    let mut left = None;
     if shell.healthy
         && let Err(error) = shell.keeper.end(|bytes| log.write(Source::Script, bytes)).await
     {
         tracing::warn!(%error, "a job left something behind");
+        left = Some(Failure::System(format!("the job left processes behind: {error}")));
         shell.healthy = false;
     }
     shell.open(
@@ -235,5 +244,5 @@ async fn close(shell: &mut Shell<'_>, place: &Place) -> bool {
     if let Some(protection @ (Protection::None | Protection::Partial)) = shell.protection {
         place.site.warn_about_protection(protection);
     }
-    shell.healthy
+    left
 }

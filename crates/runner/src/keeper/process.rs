@@ -75,8 +75,25 @@ struct Keeper {
     current: Option<Current>,
     /// The runner has nothing more to say: leave when all are dead.
     leaving: bool,
-    /// Everything has to die, since when.
-    killing: Option<Instant>,
+    /// Everything has to die.
+    killing: Option<Killing>,
+}
+
+/// Since when everything has to die, and when to look again.
+#[derive(Clone, Copy)]
+struct Killing {
+    since: Instant,
+    next: Instant,
+}
+
+impl Killing {
+    fn begin() -> Killing {
+        let since = Instant::now();
+        Killing {
+            since,
+            next: since + SETTLE_TIME,
+        }
+    }
 }
 
 /// The run in progress.
@@ -112,8 +129,11 @@ impl Keeper {
         loop {
             let event = match self.killing {
                 None => self.events.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                Some(since) if since.elapsed() < SETTLE_TIME => self.events.recv_timeout(SETTLE_TIME),
-                Some(_) => self.events.recv_timeout(KILL_INTERVAL),
+                // Children that end without pause must not put off the look for those that live.
+                Some(killing) => match killing.next.saturating_duration_since(Instant::now()) {
+                    Duration::ZERO => Err(RecvTimeoutError::Timeout),
+                    wait => self.events.recv_timeout(wait),
+                },
             };
             match event {
                 Ok(Event::Command(command)) => self.command(command),
@@ -150,14 +170,13 @@ impl Keeper {
 
     /// Ends the job like a run that is over and leaves nothing behind.
     fn end(&mut self, marker: String) {
-        self.sandbox = None;
         self.current = Some(Current {
             pid: 0,
             marker,
             keep_rest: false,
             ended: Some((Some(0), None)),
         });
-        self.killing = Some(Instant::now());
+        self.killing = Some(Killing::begin());
         children::woken(&self.wake);
     }
 
@@ -194,7 +213,7 @@ impl Keeper {
                 if current.keep_rest && self.killing.is_none() {
                     self.finish(0);
                 } else {
-                    self.killing.get_or_insert_with(Instant::now);
+                    self.killing.get_or_insert_with(Killing::begin);
                 }
             }
             ChildEvent::None => {
@@ -208,19 +227,29 @@ impl Keeper {
     }
 
     fn kill_rest(&mut self) {
+        self.kill_sandbox();
         if children::signal_all(Signal::SIGKILL) > 0 || self.current.is_some() {
-            self.killing.get_or_insert_with(Instant::now);
+            self.killing.get_or_insert_with(Killing::begin);
             children::woken(&self.wake);
         }
     }
 
+    fn kill_sandbox(&self) {
+        if let Some(Ok(sandbox)) = &self.sandbox {
+            sandbox.kill_all();
+        }
+    }
+
     fn kill_again(&mut self) {
+        self.kill_sandbox();
         let left = children::signal_all(Signal::SIGKILL);
-        let gave_up = self.killing.is_some_and(|since| since.elapsed() > REAP_LIMIT);
+        let gave_up = self.killing.is_some_and(|killing| killing.since.elapsed() > REAP_LIMIT);
         let ended = self.current.as_ref().is_none_or(|current| current.ended.is_some());
         if gave_up || (left == 0 && ended) {
             self.finish(left);
             self.killing = None;
+        } else if let Some(killing) = &mut self.killing {
+            killing.next = Instant::now() + KILL_INTERVAL;
         }
     }
 

@@ -14,6 +14,10 @@ use landlock::{
     RulesetCreatedAttr, RulesetStatus, Scope,
 };
 
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 use super::{Protection, Run, SELF, Sandbox};
 
 /// The newest set of rights this code was written and tested for.
@@ -33,11 +37,17 @@ const DEVICES: [&str; 10] = [
     "/dev/fd",
 ];
 
-/// Starts the programs of one job.
+/// Starts and kills the programs of one job.
 pub(super) struct SandboxThread {
-    runs: Sender<Run>,
+    orders: Sender<Order>,
     started: Receiver<Result<u32, String>>,
     protection: Protection,
+}
+
+/// What the thread is asked for.
+enum Order {
+    Run(Run),
+    Kill,
 }
 
 impl SandboxThread {
@@ -45,7 +55,7 @@ impl SandboxThread {
     ///
     /// `spawn_lock` is held while a process is being started, see [`super::children`].
     pub(super) fn start(sandbox: Sandbox, spawn_lock: Arc<Mutex<()>>) -> Result<SandboxThread, String> {
-        let (runs, inbox) = channel::<Run>();
+        let (orders, inbox) = channel::<Order>();
         let (outbox, started) = channel();
         let (ready, protected) = channel();
         thread::Builder::new()
@@ -53,15 +63,20 @@ impl SandboxThread {
             .spawn(move || {
                 let user = sandbox.user;
                 let _ = ready.send(restrict(&sandbox));
-                for run in inbox {
-                    let _held = spawn_lock.lock();
-                    let _ = outbox.send(spawn(&run, user).map_err(|error| describe(&run, &error)));
+                for order in inbox {
+                    match order {
+                        Order::Run(run) => {
+                            let _held = spawn_lock.lock();
+                            let _ = outbox.send(spawn(&run, user).map_err(|error| describe(&run, &error)));
+                        }
+                        Order::Kill => kill_domain(),
+                    }
                 }
             })
             .map_err(|error| format!("cannot start the sandbox thread: {error}"))?;
         let protection = protected.recv().map_err(|_| "the sandbox thread ended".to_owned())??;
         Ok(SandboxThread {
-            runs,
+            orders,
             started,
             protection,
         })
@@ -69,8 +84,21 @@ impl SandboxThread {
 
     /// Starts a program and returns its process id.
     pub(super) fn run(&self, run: Run) -> Result<u32, String> {
-        self.runs.send(run).map_err(|_| "the sandbox thread ended".to_owned())?;
+        self.orders
+            .send(Order::Run(run))
+            .map_err(|_| "the sandbox thread ended".to_owned())?;
         self.started.recv().map_err(|_| "the sandbox thread ended".to_owned())?
+    }
+
+    /// Kills all processes of the job in one stroke, where the kernel can tell which they are.
+    ///
+    /// Those that fork and end faster than somebody can read the list of processes are caught by this only. The signal
+    /// goes to everybody whom this thread may signal, which is the job, if Landlock keeps signals inside; otherwise
+    /// nothing is done here.
+    pub(super) fn kill_all(&self) {
+        if self.protection == Protection::Full {
+            let _ = self.orders.send(Order::Kill);
+        }
     }
 
     pub(super) const fn protection(&self) -> Protection {
@@ -108,6 +136,14 @@ fn spawn(run: &Run, user: Option<(u32, u32)>) -> io::Result<u32> {
     }
     // The waiting is done by `children`, for all processes alike.
     command.spawn().map(|child| child.id())
+}
+
+/// Kills everybody whom the calling thread may signal, which must be the processes of its Landlock domain only.
+fn kill_domain() {
+    // The runner is outside. Whoever could signal it here would end the whole machine.
+    if kill(Pid::parent(), None) == Err(Errno::EPERM) {
+        let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
+    }
 }
 
 /// Restricts the calling thread for good.

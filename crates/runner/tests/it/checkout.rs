@@ -136,6 +136,40 @@ async fn what_a_job_plants_in_the_repository_does_not_run() {
 }
 
 #[tokio::test]
+async fn jobs_of_protected_refs_share_no_repository_with_others() {
+    let (fake, repository) = start().await;
+    let commit = repository.commit("deploy.sh", "echo as committed");
+    let plant = [
+        "echo 'echo PLANTED' > planted",
+        "git replace -f HEAD:deploy.sh $(git hash-object -w planted)",
+        "cp planted deploy.sh; git update-index --skip-worktree deploy.sh",
+    ];
+    fake.run(repository.job(&commit, &plant)).await.succeeded();
+    let mut job = repository.job(&commit, &["sh deploy.sh"]);
+    set(&mut job, "CI_COMMIT_REF_PROTECTED", "false");
+    job.git_info.as_mut().unwrap().protected = Some(true);
+    fake.run(job)
+        .await
+        .succeeded()
+        .says("\nas committed\n")
+        .hides("\nPLANTED");
+}
+
+#[tokio::test]
+async fn objects_are_not_replaced_by_an_earlier_job() {
+    let (fake, repository) = start().await;
+    let commit = repository.commit("file", "as committed");
+    let plant = [
+        "echo PLANTED > planted",
+        "git replace -f HEAD:file $(git hash-object -w planted)",
+        "rm file",
+    ];
+    fake.run(repository.job(&commit, &plant)).await.succeeded();
+    let ended = fake.run(repository.job(&commit, &["cat file; echo"])).await;
+    ended.succeeded().says("\nas committed\n").hides("\nPLANTED");
+}
+
+#[tokio::test]
 async fn strategies_decide_what_is_there() {
     let (fake, repository) = start().await;
     let sha = repository.commit("file", "one");

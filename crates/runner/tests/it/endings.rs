@@ -86,6 +86,25 @@ async fn what_a_good_job_leaves_behind_is_killed_too() {
     assert_all_dead(&ended.trace);
 }
 
+/// Processes that fork and end all the time, so that no list of processes has those that live when it has been read.
+#[tokio::test]
+async fn processes_that_flee_by_forking_are_killed_too() {
+    let fake = Fake::start().await;
+    let flee = "flee() { : > alive; (flee &) ; }; echo > $0; exec >/dev/null 2>&1 </dev/null; flee";
+    let script = [
+        "mkfifo started-1 started-2 started-3",
+        &format!("for one in 1 2 3; do setsid bash -c '{flee}' started-$one & done"),
+        "for one in 1 2 3; do read line < started-$one; done",
+    ];
+    fake.run(job(&script)).await.succeeded();
+    let look = [
+        "rm -f alive",
+        "for look in 1 2 3 4 5 6 7 8 9; do ls > /dev/null; done",
+        "test ! -e alive",
+    ];
+    fake.run(job(&look)).await.succeeded();
+}
+
 #[tokio::test]
 async fn the_jobs_time_ends_everything() {
     let fake = Fake::start().await;
