@@ -6,8 +6,8 @@ pub use git::{Output, Protocol, PushRequest, ServeError, Service};
 
 use tokio::io::AsyncRead;
 
-use crate::App;
 use crate::git_access::GitAccess;
+use crate::{App, Caller};
 
 /// Answers what a client asks first: which refs there are and what the server can do.
 ///
@@ -23,7 +23,7 @@ pub async fn advertise(
     let repository = app.repositories.open(&access.project)?;
     app.repositories
         .server()
-        .advertise(&repository, service, protocol)
+        .advertise(&repository, service, protocol, caller(access))
         .await
 }
 
@@ -39,5 +39,15 @@ pub async fn fetch<R: AsyncRead + Unpin + Send + 'static>(
     body: R,
 ) -> Result<Output, ServeError> {
     let repository = app.repositories.open(&access.project)?;
-    app.repositories.server().upload_pack(&repository, protocol, body).await
+    app.repositories
+        .server()
+        .upload_pack(&repository, protocol, caller(access), body)
+        .await
+}
+
+fn caller(access: &GitAccess) -> git::Caller {
+    match access.caller {
+        Caller::Anonymous => git::Caller::Anonymous,
+        _ => git::Caller::Known,
+    }
 }

@@ -36,6 +36,6 @@ pub use receive::Received;
 pub use refs::{RefEntry, Resolution, Resolved, Tag};
 pub use repositories::{Location, Repositories};
 pub use repository::Repository;
-pub use serve::{Limits, Output, Protocol, ServeError, Server, Service};
+pub use serve::{Caller, Limits, Output, Protocol, ServeError, Server, Service};
 pub use tree::{BlobId, File, PathList};
 pub use write::{Action, NewCommit};

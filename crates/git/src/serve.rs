@@ -22,11 +22,16 @@ use crate::process::Git;
 /// Bytes read from git at once.
 pub(crate) const CHUNK: usize = 64 << 10;
 
+/// Bytes of a request that are read before it takes a place; those of a usual clone are a few kilobytes.
+const AHEAD: u64 = 1 << 20;
+
 /// How much serving may cost.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Clones and fetches served at once; more wait.
     pub uploads: usize,
+    /// How many of these may be of callers without a name.
+    pub anonymous: usize,
     /// Pushes received at once; more wait.
     pub receives: usize,
     /// Longest wait for a free place.
@@ -43,6 +48,7 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             uploads: 16,
+            anonymous: 8,
             receives: 8,
             wait: Duration::from_secs(60),
             deadline: Duration::from_secs(3600),
@@ -152,11 +158,27 @@ pub enum ServeError {
     Repository(#[from] crate::Error),
 }
 
+/// Who asks: callers without a name cannot take all places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// Anybody who can reach the server.
+    Anonymous,
+    /// A user or a job.
+    Known,
+}
+
+/// The places that one answer takes.
+struct Place {
+    _anonymous: Option<OwnedSemaphorePermit>,
+    _upload: OwnedSemaphorePermit,
+}
+
 /// Serves all repositories; one for the process, since it holds the limits.
 #[derive(Clone, Debug)]
 pub struct Server {
     pub(crate) limits: Limits,
     uploads: Arc<Semaphore>,
+    anonymous: Arc<Semaphore>,
     pub(crate) receives: Arc<Semaphore>,
 }
 
@@ -167,6 +189,7 @@ impl Server {
         Server {
             limits,
             uploads: Arc::new(Semaphore::new(limits.uploads)),
+            anonymous: Arc::new(Semaphore::new(limits.anonymous)),
             receives: Arc::new(Semaphore::new(limits.receives)),
         }
     }
@@ -182,16 +205,17 @@ impl Server {
         repo: &Repository,
         service: Service,
         protocol: Option<Protocol>,
+        caller: Caller,
     ) -> Result<Output, ServeError> {
         // There is no version 2 of pushing; asked for it, git would leave out the first line.
         let protocol = protocol.filter(|_| service == Service::UploadPack);
         if service == Service::ReceivePack && repo.is_attached() {
             return Err(ServeError::ReadOnly);
         }
-        let permit = self.permit(&self.uploads).await?;
+        let place = self.place(caller).await?;
         let arguments = service.arguments().iter().chain(&["--http-backend-info-refs"]);
         let git = Git::start_reader(repo, protocol, arguments).map_err(ServeError::Process)?;
-        let mut output = Output::new(git, Box::pin(async { Ok(()) }), permit, self.limits.deadline);
+        let mut output = Output::new(git, Box::pin(async { Ok(()) }), place, self.limits.deadline);
         if !protocol.is_some_and(Protocol::is_two) {
             let mut line = BytesMut::new();
             pktline::put(&mut line, format!("# service={}\n", service.name()).as_bytes());
@@ -203,6 +227,8 @@ impl Server {
 
     /// Answers `POST git-upload-pack` with an inflated body.
     ///
+    /// A place is taken when the request is there, or the first mebibyte of it: whoever sends slowly takes none away.
+    ///
     /// # Errors
     ///
     /// [`ServeError::BadRequest`] when git does not understand it, [`ServeError::Busy`],
@@ -212,18 +238,37 @@ impl Server {
         &self,
         repo: &Repository,
         protocol: Option<Protocol>,
-        body: R,
+        caller: Caller,
+        mut body: R,
     ) -> Result<Output, ServeError>
     where
         R: AsyncRead + Unpin + Send + 'static,
     {
-        let permit = self.permit(&self.uploads).await?;
+        let mut head = Vec::new();
+        let mut first = (&mut body).take(AHEAD);
+        let ahead = tokio::time::timeout(self.limits.deadline, first.read_to_end(&mut head)).await;
+        ahead
+            .map_err(|_| ServeError::TimedOut)?
+            .map_err(ServeError::Disconnected)?;
+        let body = io::Cursor::new(head).chain(body);
+        let place = self.place(caller).await?;
         let mut git =
             Git::start_reader(repo, protocol, Service::UploadPack.arguments()).map_err(ServeError::Process)?;
         let stdin = git.stdin.take();
         let pump = Box::pin(pump(body, stdin, self.limits.max_request));
-        let begun = Output::new(git, pump, permit, self.limits.deadline).begin().await;
+        let begun = Output::new(git, pump, place, self.limits.deadline).begin().await;
         begun.map_err(blame_the_request)
+    }
+
+    async fn place(&self, caller: Caller) -> Result<Place, ServeError> {
+        let anonymous = match caller {
+            Caller::Anonymous => Some(self.permit(&self.anonymous).await?),
+            Caller::Known => None,
+        };
+        Ok(Place {
+            _anonymous: anonymous,
+            _upload: self.permit(&self.uploads).await?,
+        })
     }
 
     pub(crate) async fn permit(&self, semaphore: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, ServeError> {
@@ -265,7 +310,7 @@ pub struct Output {
     ready: std::collections::VecDeque<Bytes>,
     deadline: Instant,
     ended: bool,
-    _permit: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl std::fmt::Debug for Output {
@@ -277,7 +322,7 @@ impl std::fmt::Debug for Output {
 }
 
 impl Output {
-    fn new(git: Git, pump: Pump, permit: OwnedSemaphorePermit, deadline: Duration) -> Output {
+    fn new(git: Git, pump: Pump, place: Place, deadline: Duration) -> Output {
         let ready = std::collections::VecDeque::new();
         Output {
             git,
@@ -285,7 +330,7 @@ impl Output {
             ready,
             deadline: Instant::now() + deadline,
             ended: false,
-            _permit: permit,
+            _place: place,
         }
     }
 

@@ -8,6 +8,7 @@ mod dirs;
 mod git;
 mod inputs;
 mod outcome;
+mod removal;
 mod run;
 mod script;
 mod settings;

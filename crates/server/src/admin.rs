@@ -1,6 +1,7 @@
 //! `tripline admin`: offline administration, on the data itself.
 
-use std::fs;
+use std::fs::{self, DirBuilder, Permissions};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
@@ -219,15 +220,19 @@ async fn backup(app: &App, config: &Config, folder: &Path) -> anyhow::Result<()>
             config.data_dir.display()
         );
     };
-    fs::create_dir_all(folder)?;
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     ensure!(
         fs::read_dir(folder)?.next().is_none(),
         "the folder `{}` is not empty",
         folder.display()
     );
+    // As closed as the data folder itself: what lies inside is only as safe as the folder.
+    fs::set_permissions(folder, Permissions::from_mode(0o700))?;
     // Closing moves the log of SQLite into the one file.
     app.store.close().await;
-    fs::copy(database, folder.join("tripline.db")).context("cannot copy the database")?;
+    let copy = folder.join("tripline.db");
+    fs::copy(database, &copy).context("cannot copy the database")?;
+    fs::set_permissions(copy, Permissions::from_mode(0o600))?;
     let status = Command::new("cp")
         .arg("-a")
         .arg("--")

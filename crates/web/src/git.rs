@@ -8,6 +8,7 @@ mod basic;
 mod body;
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use app::fetch::{self, Output, Protocol, PushRequest, ServeError, Service};
 use app::git_access::{self, Denied, GitAccess};
@@ -20,6 +21,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::SendTimeoutError;
 use tower::{Layer as _, ServiceExt as _};
 use tower_http::decompression::RequestDecompressionLayer;
 use tracing::{error, warn};
@@ -28,8 +30,11 @@ use crate::routing::Endpoint;
 use address::{Address, What};
 use body::BodyReader;
 
-/// Chunks of an answer to a push that may wait for the client.
+/// Chunks of an answer that may wait for the client.
 const ANSWER_CHUNKS: usize = 16;
+
+/// How long a client may neither send nor read anything in the middle of a request, git's own limit for slow networks.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Puts git over HTTP before other routes.
 pub(crate) fn add<S: Clone + Send + Sync + 'static>(routes: Router<S>, app: App) -> Router<S> {
@@ -113,7 +118,7 @@ where
 
 async fn call(app: App, access: GitAccess, service: Service, request: Request) -> Result<Response, Refused> {
     let protocol = protocol(request.headers());
-    let body = BodyReader::new(request.into_body());
+    let body = BodyReader::new(request.into_body(), PATIENCE);
     match service {
         Service::UploadPack => {
             let output = fetch::fetch(&app, &access, protocol, body).await?;
@@ -164,13 +169,40 @@ fn protocol(headers: &HeaderMap) -> Option<Protocol> {
         .and_then(Protocol::from_header)
 }
 
-fn stream_of(service: Service, kind: &str, output: Output) -> Response {
-    let chunks = stream::try_unfold(output, |mut output| async move {
-        let chunk = output
-            .next()
-            .await
-            .inspect_err(|error| warn!(%error, "a clone was cut off: {error}"))?;
-        Ok::<_, ServeError>(chunk.map(|chunk| (chunk, output)))
+/// Answers with what git says. It is taken from git by a task: an answer that nobody reads any more is not held until
+/// its deadline, together with one of the few places for git.
+fn stream_of(service: Service, kind: &str, mut output: Output) -> Response {
+    let (sender, chunks) = mpsc::channel(ANSWER_CHUNKS);
+    tokio::spawn(async move {
+        loop {
+            let chunk = match output.next().await {
+                Ok(Some(chunk)) => Ok(chunk),
+                Ok(None) => return,
+                Err(error) => {
+                    warn!(%error, "a clone was cut off: {error}");
+                    Err(error)
+                }
+            };
+            let is_last = chunk.is_err();
+            match sender.send_timeout(chunk, PATIENCE).await {
+                Ok(()) if !is_last => {}
+                Err(SendTimeoutError::Timeout(_)) => {
+                    drop(output);
+                    warn!(
+                        "a clone was cut off: its client read nothing for {} s",
+                        PATIENCE.as_secs()
+                    );
+                    // The client must not take what it has for everything.
+                    let _ = sender.send(Err(ServeError::TimedOut)).await;
+                    return;
+                }
+                _ => return,
+            }
+        }
+    });
+    let chunks = stream::unfold(chunks, |mut chunks| async {
+        let chunk: Result<Bytes, ServeError> = chunks.recv().await?;
+        Some((chunk, chunks))
     });
     dressed(service, kind, Body::from_stream(chunks))
 }

@@ -103,7 +103,10 @@ pub enum Outcome {
 /// [`Error::PipelineNotCreated`] with GitLab's text when a check fails; `kept` says whether a failed
 /// pipeline was stored. Nothing else is stored then.
 pub async fn create(app: &App, request: NewPipeline, context: &Context) -> Result<Created> {
-    if let Some(first) = idempotency::first(app, &request).await? {
+    // Whoever may start nothing any more is not shown what was started before either.
+    if check_user(&request).is_ok()
+        && let Some(first) = idempotency::first(app, &request).await?
+    {
         return Ok(first);
     }
     chain::check(app, &request).await?;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use git::pktline::{self, Packet};
-use git::{Limits, Output, Protocol, PushRequest, Received, Refusal, ServeError, Server, Service};
+use git::{Caller, Limits, Output, Protocol, PushRequest, Received, Refusal, ServeError, Server, Service};
 use model::Sha;
 use tokio::io::{AsyncRead, ReadBuf};
 
@@ -138,7 +138,10 @@ async fn an_advertisement_names_the_service_unless_protocol_two_is_spoken() {
             "version 2",
         ),
     ] {
-        let output = server().advertise(&fixture.repo, service, protocol).await.unwrap();
+        let output = server()
+            .advertise(&fixture.repo, service, protocol, Caller::Known)
+            .await
+            .unwrap();
         let text = String::from_utf8_lossy(&collect(output).await).into_owned();
         assert!(
             text.starts_with(start) && text.contains(has) && !text.contains(has_not),
@@ -162,6 +165,7 @@ async fn a_fetch_answers_with_a_pack() {
         .upload_pack(
             &fixture.repo,
             Protocol::from_header("version=2"),
+            Caller::Known,
             std::io::Cursor::new(body.freeze()),
         )
         .await
@@ -181,7 +185,7 @@ async fn nonsense_is_answered_and_leaves_nothing_behind() {
         b"",
         b"0032want 1111111111111111111111111111111111111111\n00000009done\n",
     ] {
-        let output = server().upload_pack(&fixture.repo, None, body).await;
+        let output = server().upload_pack(&fixture.repo, None, Caller::Known, body).await;
         if let Ok(output) = output {
             let answer = String::from_utf8_lossy(&collect(output).await).into_owned();
             assert!(answer.is_empty() || answer.contains("ERR"), "{answer}");
@@ -208,7 +212,7 @@ async fn a_request_that_git_does_not_understand_is_the_clients_fault() {
     ] {
         let shown = format!("{version} {}", String::from_utf8_lossy(body));
         let server = server();
-        let output = server.upload_pack(&fixture.repo, Protocol::from_header(version), body);
+        let output = server.upload_pack(&fixture.repo, Protocol::from_header(version), Caller::Known, body);
         let error = output.await.expect_err(&shown);
         assert!(matches!(error, ServeError::BadRequest(_)), "{shown}: {error:?}");
     }
@@ -417,14 +421,21 @@ async fn an_attached_repository_takes_no_push() {
     let first = fixture.commit("main", &[("a", "1")], "first");
     let path = fixture.repositories.attach(fixture.repo.git_dir()).unwrap();
     let attached = fixture.repositories.open(git::Location::Attached(path)).unwrap();
-    let refused = server().advertise(&attached, Service::ReceivePack, None).await;
+    let refused = server()
+        .advertise(&attached, Service::ReceivePack, None, Caller::Known)
+        .await;
     assert!(matches!(refused, Err(ServeError::ReadOnly)));
     let body = head(&[(&first, &Sha::zero(), "refs/heads/main")], CAPABILITIES);
     let request = PushRequest::read(&body[..]).await.unwrap();
     let (sender, _receiver) = tokio::sync::mpsc::channel(1);
     let refused = server().receive_pack(&attached, request, sender).await;
     assert!(matches!(refused, Err(ServeError::ReadOnly)));
-    assert!(server().advertise(&attached, Service::UploadPack, None).await.is_ok());
+    assert!(
+        server()
+            .advertise(&attached, Service::UploadPack, None, Caller::Known)
+            .await
+            .is_ok()
+    );
 }
 
 /// A body that stays open after its bytes, or breaks.
@@ -499,25 +510,49 @@ async fn places_are_limited_and_given_back() {
     let fixture = Fixture::new();
     fixture.commit("main", &[("a", "1")], "first");
     let server = Server::new(Limits {
+        uploads: 2,
+        anonymous: 1,
+        wait: Duration::from_millis(50),
+        ..Limits::default()
+    });
+    let advertised = |caller| server.advertise(&fixture.repo, Service::UploadPack, None, caller);
+    let first = advertised(Caller::Anonymous).await.unwrap();
+    // Callers without a name leave places for the others.
+    assert!(matches!(advertised(Caller::Anonymous).await, Err(ServeError::Busy)));
+    let second = advertised(Caller::Known).await.unwrap();
+    assert!(matches!(advertised(Caller::Known).await, Err(ServeError::Busy)));
+    drop(first);
+    assert!(advertised(Caller::Known).await.is_ok());
+    assert!(advertised(Caller::Anonymous).await.is_ok());
+    drop(second);
+}
+
+#[tokio::test]
+async fn a_request_that_is_not_there_yet_takes_no_place() {
+    let fixture = Fixture::new();
+    fixture.commit("main", &[("a", "1")], "first");
+    let server = Server::new(Limits {
         uploads: 1,
         wait: Duration::from_millis(50),
         ..Limits::default()
     });
-    let (busy, repo) = (server.clone(), fixture.repo.clone());
     let stuck = Stuck {
-        bytes: vec![],
+        bytes: b"0032want".to_vec(),
         breaks: false,
     };
-    let taken = async move { busy.upload_pack(&repo, None, stuck).await };
-    let taken = tokio::spawn(taken);
-    while server.advertise(&fixture.repo, Service::UploadPack, None).await.is_ok() {
-        tokio::task::yield_now().await;
+    let slow = server.upload_pack(&fixture.repo, None, Caller::Known, stuck);
+    let mut slow = std::pin::pin!(slow);
+    let other = async {
+        for _ in 0..3 {
+            let served = server.advertise(&fixture.repo, Service::UploadPack, None, Caller::Known);
+            assert!(served.await.is_ok());
+        }
+    };
+    tokio::select! {
+        biased;
+        _ = &mut slow => panic!("the request never ends"),
+        () = other => {}
     }
-    let refused = server.advertise(&fixture.repo, Service::UploadPack, None).await;
-    assert!(matches!(refused, Err(ServeError::Busy)));
-    taken.abort();
-    let _ = taken.await;
-    assert!(server.advertise(&fixture.repo, Service::UploadPack, None).await.is_ok());
 }
 
 #[tokio::test]
@@ -530,7 +565,7 @@ async fn a_request_over_the_limit_ends_the_fetch() {
     });
     let body = b"0032want 1111111111111111111111111111111111111111\n".repeat(1000);
     let refused = server
-        .upload_pack(&fixture.repo, None, std::io::Cursor::new(body))
+        .upload_pack(&fixture.repo, None, Caller::Known, std::io::Cursor::new(body))
         .await;
     assert!(
         matches!(refused, Err(ServeError::TooLarge { limit: 1000 })),

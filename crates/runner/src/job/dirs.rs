@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, chown};
 use std::path::{Path, PathBuf};
 
+use super::removal::remove;
 use super::{Account, Prepared};
 use crate::keeper::Sandbox;
 
@@ -247,16 +248,6 @@ impl Dirs {
 fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> {
     let found = fs::read_dir(folder).into_iter().flatten();
     found.flatten().map(|entry| entry.path())
-}
-
-/// Removes a folder and all below it, without following links; a missing one is fine.
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::symlink_metadata(path) {
-        Ok(found) if found.is_dir() => fs::remove_dir_all(path),
-        Ok(_) => fs::remove_file(path),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
-    }
 }
 
 /// Returns the path of a repository's address without `.git`; `None` when it cannot name a folder.

@@ -1,6 +1,7 @@
 //! The other commands of the binary, as a person types them.
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::json;
@@ -202,6 +203,10 @@ fn a_backup_is_a_data_folder_that_passes_the_check() {
     let copy = backup.path().join("copy").to_string_lossy().into_owned();
     let saved = server.admin(&["backup", &copy]).output().unwrap();
     assert!(saved.status.success(), "{}", String::from_utf8_lossy(&saved.stderr));
+    for (path, mode) in [("", 0o700), ("tripline.db", 0o600), ("secret.key", 0o600)] {
+        let found = std::fs::metadata(backup.path().join("copy").join(path)).unwrap();
+        assert_eq!(found.permissions().mode() & 0o777, mode, "{path}");
+    }
     let (status, text) = output(&["admin", "check", "--data-dir", &copy]);
     assert_eq!(status, 0, "{text}");
 }

@@ -75,6 +75,47 @@ fn a_call_sent_again_answers_with_its_first_pipeline(server: &mut TestServer) {
     }
 }
 
+story!(a_key_shows_nothing_to_whom_may_start_nothing_any_more, runners: 0);
+
+fn a_key_shows_nothing_to_whom_may_start_nothing_any_more(server: &mut TestServer) {
+    let project = server.api().project(CONFIG);
+    let new =
+        json!({ "username": "ada", "name": "Ada", "email": "ada@example.com", "password": "correct horse battery" });
+    let user = server.api().post("/users", &new).expect(201).json();
+    let add = json!({ "user_id": user["id"], "access_level": 40 });
+    drop(project.request("POST", "/members").json(&add).send().expect(201));
+    let token = json!({ "name": "t", "scopes": ["api"] });
+    let path = format!("/users/{}/personal_access_tokens", user["id"]);
+    let own = server.api().post(&path, &token).expect(201).json();
+    let ada = server.api().as_token(server, own["token"].as_str().unwrap());
+    let path = format!("/projects/{}/triggers", project.id);
+    let token = ada.post(&path, &json!({ "description": "ada's" })).expect(201).json();
+    let token = token["token"].as_str().unwrap();
+    let key = ("Idempotency-Key", "b3a1");
+
+    let first = call(&project, token, key, &[]).expect(201).json();
+    drop(
+        project
+            .request("DELETE", &format!("/members/{}", user["id"]))
+            .send()
+            .expect(204),
+    );
+    let refused = call(&project, token, key, &[]);
+    assert_eq!(
+        (refused.status, &refused.json()["message"]["base"][0]),
+        (400, &json!("Insufficient permissions to create a new pipeline"))
+    );
+    drop(project.request("POST", "/members").json(&add).send().expect(201));
+    assert_eq!(call(&project, token, key, &[]).expect(201).json()["id"], first["id"]);
+    drop(
+        server
+            .api()
+            .post(&format!("/users/{}/block", user["id"]), &json!({}))
+            .expect(201),
+    );
+    assert_ne!(call(&project, token, key, &[]).status, 201);
+}
+
 story!(deliveries_of_webhooks_have_keys_of_their_own, runners: 0);
 
 fn deliveries_of_webhooks_have_keys_of_their_own(server: &mut TestServer) {
