@@ -160,7 +160,7 @@ mod tests {
         symlink(&outside, top.join("link")).unwrap();
         symlink(&outside, top.join("a/b/link")).unwrap();
         for closed in ["a/b/c", "a/b"] {
-            fs::set_permissions(top.join(closed), fs::Permissions::from_mode(0)).unwrap();
+            fs::set_permissions(top.join(closed), fs::Permissions::from_mode(0o000)).unwrap();
         }
         remove(&top).unwrap();
         assert!(!top.exists() && outside.join("kept").exists());
