@@ -8,11 +8,21 @@ mod class;
 mod translate;
 
 use std::borrow::Cow;
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-/// Bytes a compiled pattern may take; RE2 allows 8 MiB, which nobody needs.
-const SIZE_LIMIT: usize = 4 << 20;
+/// Bytes a compiled pattern may take, tried one after the other; RE2 allows 8 MiB, which nobody needs.
+///
+/// How large one is cannot be asked for, so that the limit which it keeps stands for its size.
+const SIZE_LIMITS: [usize; 3] = [32 << 10, 256 << 10, 4 << 20];
+
+/// Bytes that all compiled patterns take together; those used last are kept, others are compiled again when needed.
+///
+/// A configuration of two megabytes has room for tens of thousands of patterns, and configurations are remembered.
+const KEPT_BYTES: usize = 32 << 20;
+
+/// Bytes that matching may set aside for one pattern in one thread.
+const MATCHING_BYTES: usize = 256 << 10;
 
 /// Bytes of pattern text; keeps the translation and its errors small.
 const MAX_SOURCE_BYTES: usize = 65_536;
@@ -31,12 +41,18 @@ impl RegexError {
     }
 }
 
-/// A compiled RE2 pattern. Cheap to clone.
+/// An RE2 pattern that compiles. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Pattern {
-    // Shared, because a cloned `Regex` builds its caches anew.
-    regex: Arc<::regex::Regex>,
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
     source: Arc<str>,
+    translated: String,
+    /// While it is among those kept.
+    compiled: Mutex<Weak<::regex::Regex>>,
 }
 
 impl Pattern {
@@ -54,14 +70,26 @@ impl Pattern {
         } else {
             format!("(?{flags}){source}")
         };
-        let regex = ::regex::RegexBuilder::new(&translate::translate(&source)?)
-            .size_limit(SIZE_LIMIT)
-            .build()
-            .map_err(|error| RegexError::new(error.to_string()))?;
+        let translated = translate::translate(&source)?;
+        let compiled = KEPT.keep(build(&translated)?);
         Ok(Pattern {
-            regex: Arc::new(regex),
-            source: source.into(),
+            inner: Arc::new(Inner {
+                source: source.into(),
+                translated,
+                compiled: Mutex::new(Arc::downgrade(&compiled)),
+            }),
         })
+    }
+
+    /// The compiled form; `None` never happens to what compiled before.
+    fn regex(&self) -> Option<Arc<::regex::Regex>> {
+        let mut compiled = self.inner.compiled.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(regex) = compiled.upgrade() {
+            return Some(regex);
+        }
+        let regex = KEPT.keep(build(&self.inner.translated).ok()?);
+        *compiled = Arc::downgrade(&regex);
+        Some(regex)
     }
 
     /// Compiles `/source/flags`; `None` when no line of the text has that form. `\/` stands for `/`.
@@ -91,7 +119,7 @@ impl Pattern {
     /// The last match in a text: in it the first group that took part, without groups the whole match.
     #[must_use]
     pub fn last_group<'t>(&self, text: &'t str) -> Option<&'t str> {
-        let found = self.regex.captures_iter(text).last()?;
+        let found = self.regex()?.captures_iter(text).last()?;
         let group = found.iter().skip(1).flatten().next();
         group.or_else(|| found.get(0)).map(|found| found.as_str())
     }
@@ -99,20 +127,61 @@ impl Pattern {
     /// Whether the pattern matches anywhere in `text`.
     #[must_use]
     pub fn is_match(&self, text: &str) -> bool {
-        self.regex.is_match(text)
+        self.regex().is_some_and(|regex| regex.is_match(text))
     }
 
     /// The RE2 text with its flags in front.
     #[must_use]
     pub fn source(&self) -> &str {
-        &self.source
+        &self.inner.source
+    }
+}
+
+/// Compiles what [`translate`] made; returns a bound of its size too.
+fn build(translated: &str) -> Result<(usize, ::regex::Regex), RegexError> {
+    let mut result = Err(RegexError::new("pattern too large"));
+    for limit in SIZE_LIMITS {
+        let mut builder = ::regex::RegexBuilder::new(translated);
+        match builder.size_limit(limit).dfa_size_limit(MATCHING_BYTES).build() {
+            Ok(regex) => return Ok((limit, regex)),
+            Err(error @ ::regex::Error::CompiledTooBig(_)) => result = Err(RegexError::new(error.to_string())),
+            Err(error) => return Err(RegexError::new(error.to_string())),
+        }
+    }
+    result
+}
+
+/// The compiled patterns of the whole process, those made last.
+static KEPT: Kept = Kept(Mutex::new((0, VecDeque::new())));
+
+/// Compiled patterns with bounds of their sizes, oldest first, and the sum of these.
+struct Kept(Mutex<(usize, VecDeque<(usize, Arc<::regex::Regex>)>)>);
+
+impl Kept {
+    fn keep(&self, (size, regex): (usize, ::regex::Regex)) -> Arc<::regex::Regex> {
+        let regex = Arc::new(regex);
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (sum, patterns) = &mut *kept;
+        patterns.push_back((size, Arc::clone(&regex)));
+        *sum += size;
+        let mut gone = Vec::new();
+        while *sum > KEPT_BYTES
+            && let Some((size, oldest)) = patterns.pop_front()
+        {
+            *sum -= size;
+            gone.push(oldest);
+        }
+        drop(kept);
+        // Taking them apart is work, and others wait for the list.
+        drop(gone);
+        regex
     }
 }
 
 /// Two patterns are equal when they were written alike.
 impl PartialEq for Pattern {
     fn eq(&self, other: &Pattern) -> bool {
-        self.source == other.source
+        self.inner.source == other.inner.source
     }
 }
 

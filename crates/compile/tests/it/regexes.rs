@@ -185,3 +185,13 @@ fn the_cache_is_bounded_and_remembers_failures() {
     assert!(cache.delimited("/(/").expect("a pattern").is_err());
     assert!(cache.delimited("plain").is_none());
 }
+
+#[test]
+fn patterns_that_are_no_longer_kept_match_all_the_same() {
+    let patterns: Vec<Pattern> = (0..1100)
+        .map(|number| Pattern::new(&format!("^n{number}$"), "").unwrap())
+        .collect();
+    for (number, pattern) in patterns.iter().enumerate() {
+        assert!(pattern.is_match(&format!("n{number}")) && !pattern.is_match("n"));
+    }
+}
