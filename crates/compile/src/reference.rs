@@ -81,15 +81,14 @@ impl Resolver<'_> {
     fn reference(&mut self, path: &[Node], node: &Node) -> Result<Node, Finding> {
         let shown = || Node::sequence(path.to_vec(), node.span).inspect();
         let fail = |what: &str| Finding::new(format!("!reference {} {what}", shown()), node.span);
-        let keys: Option<Vec<Arc<str>>> = path
-            .iter()
-            .map(|item| match &item.value {
-                Value::String(text) => Some(text.clone()),
-                _ => None,
-            })
-            .collect();
-        let Some(keys) = keys.filter(|keys| !keys.is_empty()) else {
-            return Err(fail("is not valid"));
+        let keys: Vec<Arc<str>> = match node.reference_keys() {
+            Some(Err(shown)) => return Err(Finding::new(format!("!reference {shown} is not valid"), node.span)),
+            keys => keys
+                .and_then(Result::ok)
+                .unwrap_or_default()
+                .into_iter()
+                .map(Arc::from)
+                .collect(),
         };
         if let Some(known) = self.known.get(&keys) {
             return Ok(known.clone());

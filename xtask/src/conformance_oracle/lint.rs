@@ -95,11 +95,10 @@ fn valid(row: &Json, config: &Config) -> Result<()> {
     }
     if let Some(rules) = row["workflow"].get("rules") {
         let expected: Json = rules.as_array().into_iter().flatten().map(rule).collect();
-        same(
-            "workflow rules",
-            &expected,
-            &config.workflow_rules().unwrap_or_default(),
-        )?;
+        let (mut expected, mut found) = (expected, config.workflow_rules().unwrap_or_default());
+        strip(&mut expected, false);
+        strip(&mut found, false);
+        same("workflow rules", &expected, &found)?;
     }
     if let Some(name) = row["workflow"].get("name") {
         same("workflow name", name, &json!(config.workflow_name()))?;
@@ -128,7 +127,7 @@ fn valid(row: &Json, config: &Config) -> Result<()> {
 
 /// Compares every field; what is not set is absent on both sides.
 fn job(expected: &Json, found: &JobSummary) -> Result<()> {
-    let found = fields(found);
+    let found = normal_fields(fields(found));
     let expected = normal(expected);
     let keys: BTreeSet<&String> = expected.keys().chain(found.keys()).collect();
     for key in keys {
@@ -147,11 +146,9 @@ pub(super) fn normal(expected: &Json) -> Map<String, Json> {
     }
     map.retain(|key, value| {
         let empty = value.as_array().is_some_and(Vec::is_empty);
-        !(value.is_null() || empty && !["dependencies", "needs", "rules"].contains(&key.as_str()))
+        !(value.is_null() || empty && !["dependencies", "rules"].contains(&key.as_str()))
     });
-    for (key, value) in &mut map {
-        strip(value, ["only", "except"].contains(&key.as_str()));
-    }
+    let mut map = normal_fields(map);
     if let Some(include) = map
         .get_mut("trigger")
         .and_then(|trigger| trigger.get_mut("include"))
@@ -198,6 +195,16 @@ pub(super) fn normal(expected: &Json) -> Map<String, Json> {
         if let Json::Object(inner) = cache {
             inner.retain(|_, value| *value != json!([]) && *value != json!(false));
         }
+    }
+    // Flags that are off were all that some said.
+    map.retain(|_, value| !value.as_object().is_some_and(Map::is_empty));
+    map
+}
+
+/// Either side without what is empty: both say the same with and without it.
+fn normal_fields(mut map: Map<String, Json>) -> Map<String, Json> {
+    for (key, value) in &mut map {
+        strip(value, ["only", "except"].contains(&key.as_str()));
     }
     map.retain(|_, value| !value.as_object().is_some_and(Map::is_empty));
     map

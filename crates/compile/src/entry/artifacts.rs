@@ -176,6 +176,7 @@ fn reports(node: &Node, at: &str) -> Checked<Vec<Report>> {
 
 fn coverage_report(node: &Node, at: &str) -> Checked<()> {
     const FORMATS: [&str; 2] = ["cobertura", "jacoco"];
+    const UNSUPPORTED: &str = "must be one of supported formats: cobertura, jacoco.";
     let mut checks = Checks::new(node, at);
     checks.hash();
     checks.allowed_keys(&["coverage_format", "path"]);
@@ -184,15 +185,9 @@ fn coverage_report(node: &Node, at: &str) -> Checked<()> {
     if format.is_none_or(Node::is_blank) {
         checks.fail("coverage format", "can't be blank", format_span);
     }
-    if !format
-        .and_then(Node::as_str)
-        .is_some_and(|format| FORMATS.contains(&format))
-    {
-        checks.fail(
-            "coverage format",
-            "must be one of supported formats: cobertura, jacoco.",
-            format_span,
-        );
+    match format {
+        Some(format) => checks.included("coverage format", format, &FORMATS, UNSUPPORTED),
+        None => checks.fail("coverage format", UNSUPPORTED, format_span),
     }
     let path = node.get_some("path");
     if path.is_none_or(Node::is_blank) {

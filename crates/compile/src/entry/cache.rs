@@ -104,7 +104,7 @@ fn children(node: &Node, at: &str, checks: &mut Checks<'_>) -> Cache {
         key,
         paths: node.get_some("paths").map(texts).unwrap_or_default(),
         untracked: is("untracked"),
-        policy: text_of(node, "policy"),
+        policy: text_of(node, "policy").filter(|policy| policy != "false"),
         when: text_of(node, "when").and_then(|when| when.parse().ok()),
         unprotect: is("unprotect"),
         fallback_keys: node.get_some("fallback_keys").map(texts).unwrap_or_default(),

@@ -278,8 +278,8 @@ impl<'a> Checks<'a> {
             .filter(|item| !item.as_str().is_some_and(|text| words.contains(&text)))
             .collect();
         if let Some(first) = unknown.first() {
-            let names: Vec<String> = unknown.iter().map(|item| item.to_text()).collect();
-            let text = format!("contains unknown values: {}", names.join(", "));
+            let names = unknown.iter().map(|item| item.joined(", "));
+            let text = format!("contains unknown values: {}", names.collect::<Vec<_>>().join(", "));
             self.fail(attribute, text, first.span);
         }
     }

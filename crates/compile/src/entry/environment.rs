@@ -61,7 +61,8 @@ fn map_checks(checks: &mut Checks<'_>) {
         checks.string("url", url);
         checks.longest("url", url, 255);
     }
-    if let Some(action) = checks.some("action") {
+    // GitLab reads a false action as the usual one.
+    if let Some(action) = checks.some("action").filter(|action| action.as_bool() != Some(false)) {
         let words = ["start", "stop", "prepare", "verify", "access"];
         checks.word(
             "action",

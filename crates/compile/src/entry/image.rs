@@ -54,6 +54,9 @@ fn service(node: &Node, at: &str) -> Checked<Image> {
     if let Some(alias) = node.get_some("alias") {
         checks.string("alias", alias);
     }
+    if node.get("ports").is_some_and(|ports| !ports.is_blank()) {
+        checks.required_string("alias", "alias");
+    }
     let mut image = Image::default();
     if checks.ok() {
         image = read(node, at, &mut checks);

@@ -122,12 +122,7 @@ pub(crate) fn job(
     warnings: &mut Vec<Finding>,
 ) -> Checked<JobEntry> {
     let name = key.to_string();
-    let at = match key {
-        _ if name.is_empty() || name == "false" && !key.is_text() => {
-            format!("jobs:{}", if is_bridge { "bridge" } else { "job" })
-        }
-        _ => format!("jobs:{name}"),
-    };
+    let at = format!("jobs:{}", key.place(if is_bridge { "bridge" } else { "job" }));
     let mut checks = Checks::new(node, &at);
     let default_needs = Needs::default();
     common_checks(&mut checks, key, key_span, &name, node);
@@ -136,10 +131,12 @@ pub(crate) fn job(
     } else {
         job_checks(&mut checks, &name, node);
     }
+    // What stands inside names the key as it is, blank or not.
+    let inside = format!("jobs:{name}");
     let mut entry = new_entry(name, key_span, node);
     let mut inner = Keywords {
         node,
-        at: &at,
+        at: &inside,
         around,
         inherits: Inherit::All,
         found: Vec::new(),
@@ -201,7 +198,7 @@ fn common_checks(checks: &mut Checks<'_>, key: &Key, key_span: Span, name: &str,
     checks.hash();
     checks.present();
     let is_text = key.is_text();
-    if name.is_empty() || !is_text && name == "false" {
+    if name.is_empty() || !is_text && ["false", "[]", "{}"].contains(&name) {
         checks.fail("name", "can't be blank", key_span);
     }
     if !is_text {
@@ -347,7 +344,7 @@ fn input_values(checks: &mut Checks<'_>, inputs: &Node) {
         mapping.insert(key, inputs.span, node);
         Node::mapping(mapping, inputs.span)
     };
-    let header = wrap("spec", wrap("inputs", inputs.clone()));
+    let header = wrap("spec", wrap("inputs", with_types(inputs)));
     let errors = match Header::parse(&header) {
         Ok(header) => header.resolve(&indexmap::IndexMap::new()).err().unwrap_or_default(),
         Err(_) => return,
@@ -355,6 +352,23 @@ fn input_values(checks: &mut Checks<'_>, inputs: &Node) {
     for error in errors {
         checks.fail("inputs", error.message.replacen(" input:", ":", 1), error.span);
     }
+}
+
+/// The inputs without types that are `null`: the usual type is meant.
+fn with_types(inputs: &Node) -> Node {
+    let Some(mapping) = inputs.as_mapping() else {
+        return inputs.clone();
+    };
+    let mut typed = mapping.clone();
+    for entry in typed.entries.values_mut() {
+        if entry.value.get("type").is_some_and(Node::is_null)
+            && let Some(mut input) = entry.value.as_mapping().cloned()
+        {
+            input.remove("type");
+            entry.value = Node::mapping(input, entry.value.span);
+        }
+    }
+    Node::mapping(typed, inputs.span)
 }
 
 /// Remarks that stop nothing.

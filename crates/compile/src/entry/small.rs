@@ -126,7 +126,7 @@ pub(crate) fn id_tokens(node: &Node, at: &str) -> Checked<Vec<IdToken>> {
             } else {
                 entry.value.clone()
             };
-            let place = format!("{at}:{name}");
+            let place = format!("{at}:{}", key.place("id token"));
             let mut inner = Checks::new(&value, &place);
             inner.required_keys(&["aud"]);
             inner.allowed_keys(&["aud"]);
@@ -267,9 +267,10 @@ pub(crate) fn job_inputs(node: &Node, at: &str) -> Checked<Vec<JobInput>> {
             } else {
                 entry.value.clone()
             };
-            let place = format!("{at}:{name}");
+            let place = format!("{at}:{}", key.place("job input"));
             let mut inner = Checks::new(&value, &place);
-            job_input_checks(&mut inner, key.is_text() || name.parse::<i64>().is_ok());
+            let key_is_plain = key.is_text() || name.parse::<i64>().is_ok();
+            job_input_checks(&mut inner, value.is_mapping(), key_is_plain);
             checks.found.extend(inner.found);
             inputs.push(job_input(name, &value));
         }
@@ -277,7 +278,7 @@ pub(crate) fn job_inputs(node: &Node, at: &str) -> Checked<Vec<JobInput>> {
     checks.done(Some(inputs))
 }
 
-fn job_input_checks(checks: &mut Checks<'_>, key_is_plain: bool) {
+fn job_input_checks(checks: &mut Checks<'_>, is_mapping: bool, key_is_plain: bool) {
     if !key_is_plain {
         checks.base("key must be an alphanumeric string");
     }
@@ -312,7 +313,7 @@ fn job_input_checks(checks: &mut Checks<'_>, key_is_plain: bool) {
     }
     checks.hash();
     checks.allowed_keys(&["default", "description", "options", "regex", "type"]);
-    if checks.some("default").is_none() {
+    if is_mapping && checks.some("default").is_none() {
         checks.base("must have a default value");
     }
 }

@@ -58,7 +58,7 @@ fn child(node: &Node, at: &str, checks: &mut Checks<'_>, entry: &mut TriggerEntr
     if children && let Some(written) = node.get_some("include") {
         include::includes(written, &format!("{at}:include"), Some(3)).take(&mut checks.found);
         for item in written.as_sequence().unwrap_or(std::slice::from_ref(written)) {
-            if let Some(job) = item.get_some("job") {
+            if let Some(job) = item.get_some("job").filter(|job| job.as_bool() != Some(false)) {
                 entry.jobs.push((job.to_text(), job.span));
             }
             entry.trigger.includes.push(include_of(item));

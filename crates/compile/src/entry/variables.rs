@@ -62,7 +62,12 @@ fn all(node: &Node, at: &str, data_keys: &[&str]) -> Checked<Vec<RootVariable>> 
 
 fn one(key: &Key, key_span: Span, value: &Node, at: &str, data_keys: &[&str]) -> Checked<RootVariable> {
     let name = key.to_string();
-    let place = format!("{at}:{}", if name.is_empty() { "variable" } else { &name });
+    let kind = if value.is_mapping() || value.is_null() {
+        "complex variable"
+    } else {
+        "simple variable"
+    };
+    let place = format!("{at}:{}", key.place(kind));
     let mut checks = Checks::new(value, &place);
     if !matches!(key, Key::Text(_) | Key::Other(OtherKey::Integer(_))) {
         checks.fail("key", "must be an alphanumeric string", key_span);
@@ -133,7 +138,8 @@ fn complex(node: &Node, data_keys: &[&str], checks: &mut Checks<'_>, into: &mut 
     if let Some(options) = options.filter(|options| !options.is_blank()) {
         let value = node.get("value");
         let among = match options.as_sequence() {
-            Some(items) => value.is_some_and(|value| items.contains(value)),
+            // A variable without a value has none: `null`.
+            Some(items) => value.map_or_else(|| items.iter().any(Node::is_null), |value| items.contains(value)),
             None => value
                 .and_then(Node::as_str)
                 .is_some_and(|value| options.to_text().contains(value)),

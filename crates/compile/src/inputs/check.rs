@@ -165,7 +165,7 @@ fn inputs(node: &Node, errors: &mut Errors) -> IndexMap<String, InputSpec> {
 
 fn input(key: &Key, span: Span, node: &Node, errors: &mut Errors) -> InputSpec {
     let name = key.to_string();
-    let location = format!("header:spec:inputs:{name}");
+    let location = format!("header:spec:inputs:{}", key.place("input"));
     let mark = errors.found.len();
     if !matches!(key, Key::Text(_) | Key::Other(OtherKey::Integer(_))) {
         errors.add(&location, "key must be an alphanumeric string", span);

@@ -108,7 +108,7 @@ fn write_key(key: &Key, out: &mut String) {
         Key::Text(text) => write_quoted(text, out),
         // Psych writes `null` as a key like this.
         Key::Other(OtherKey::Null) => out.push('~'),
-        Key::Other(OtherKey::Collection(text)) => write_quoted(text, out),
+        Key::Other(OtherKey::List(text, _) | OtherKey::Mapping(text)) => write_quoted(text, out),
         Key::Other(other) => _ = write!(out, "{}", Key::Other(other.clone())),
     }
 }

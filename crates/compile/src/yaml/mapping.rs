@@ -45,8 +45,10 @@ pub enum OtherKey {
     Integer(String),
     /// A float, as Ruby prints it.
     Float(String),
-    /// A list or mapping, as Ruby inspects it.
-    Collection(String),
+    /// A list, as Ruby inspects it, and with its items joined by `:` as places name them.
+    List(String, String),
+    /// A mapping, as Ruby inspects it.
+    Mapping(String),
 }
 
 impl Mapping {
@@ -150,10 +152,27 @@ impl Key {
             Value::Integer(value) => OtherKey::Integer(value.to_string()),
             Value::BigInt(text) => OtherKey::Integer(text.to_string()),
             Value::Float(value) => OtherKey::Float(ruby::float_to_s(*value)),
-            Value::Sequence(_) | Value::Mapping(_) | Value::Reference(_) => {
-                OtherKey::Collection(ruby::inspect_value(value))
+            Value::Sequence(items) | Value::Reference(items) => {
+                let parts: Vec<String> = items.iter().map(|item| ruby::joined(item, ":")).collect();
+                OtherKey::List(ruby::inspect_value(value), parts.join(":"))
             }
+            Value::Mapping(_) => OtherKey::Mapping(ruby::inspect_value(value)),
         })
+    }
+
+    /// The key as messages name the place of what stands under it; `kind` is GitLab's word for
+    /// it, shown where the key is empty.
+    #[must_use]
+    pub fn place(&self, kind: &str) -> String {
+        match self {
+            Key::Text(text) if text.is_empty() => kind.to_owned(),
+            Key::Other(OtherKey::Null | OtherKey::Bool(false)) => kind.to_owned(),
+            Key::Other(OtherKey::List(shown, _) | OtherKey::Mapping(shown)) if shown == "[]" || shown == "{}" => {
+                kind.to_owned()
+            }
+            Key::Other(OtherKey::List(_, joined)) => joined.clone(),
+            key => key.to_string(),
+        }
     }
 
     /// Whether this is a key of text.
@@ -170,9 +189,9 @@ impl fmt::Display for Key {
             Key::Text(text) => f.write_str(text),
             Key::Other(OtherKey::Null) => Ok(()),
             Key::Other(OtherKey::Bool(value)) => write!(f, "{value}"),
-            Key::Other(OtherKey::Integer(text) | OtherKey::Float(text) | OtherKey::Collection(text)) => {
-                f.write_str(text)
-            }
+            Key::Other(
+                OtherKey::Integer(text) | OtherKey::Float(text) | OtherKey::List(text, _) | OtherKey::Mapping(text),
+            ) => f.write_str(text),
         }
     }
 }

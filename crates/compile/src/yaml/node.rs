@@ -217,6 +217,12 @@ impl Node {
         ruby::to_s(self)
     }
 
+    /// The node as a part of Ruby's `Array#join`: lists inside lists lose their brackets.
+    #[must_use]
+    pub fn joined(&self, separator: &str) -> String {
+        ruby::joined(self, separator)
+    }
+
     /// Ruby's `inspect` (3.3: `{:a=>1}`, strings quoted), as messages print values.
     #[must_use]
     pub fn inspect(&self) -> String {

@@ -15,6 +15,18 @@ pub fn to_s(node: &Node) -> String {
     }
 }
 
+/// What Ruby's `Array#join` makes of an item.
+#[must_use]
+pub fn joined(node: &Node, separator: &str) -> String {
+    match &node.value {
+        Value::Sequence(items) => {
+            let parts: Vec<String> = items.iter().map(|item| joined(item, separator)).collect();
+            parts.join(separator)
+        }
+        _ => to_s(node),
+    }
+}
+
 /// Ruby's `inspect` of a node.
 #[must_use]
 pub fn inspect(node: &Node) -> String {

@@ -167,8 +167,12 @@ pub(super) fn reference_keys(items: &[Node]) -> Result<Vec<&str>, String> {
     ] = items
         && let [inner] = &wrapped[..]
     {
-        let nothing = matches!(&inner.value, Value::String(text) if super::ruby::is_blank(text));
-        return Err(if nothing { "nil".to_owned() } else { inner.inspect() });
+        // Nothing behind the tag shows as the empty list that Psych keeps for it.
+        return Err(if inner.is_blank() {
+            "[]".to_owned()
+        } else {
+            inner.inspect()
+        });
     }
     let keys: Option<Vec<&str>> = items.iter().map(Node::as_str).collect();
     keys.filter(|keys| !keys.is_empty())

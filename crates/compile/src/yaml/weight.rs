@@ -63,7 +63,7 @@ fn string_bytes(text: &str) -> usize {
 fn key_bytes(key: &Key) -> usize {
     match key {
         Key::Text(text) => string_bytes(text),
-        Key::Other(OtherKey::Collection(text)) => 40 + text.len(),
+        Key::Other(OtherKey::List(text, _) | OtherKey::Mapping(text)) => 40 + text.len(),
         Key::Other(_) => 0,
     }
 }

@@ -327,7 +327,7 @@ fn references_keep_their_keys_or_what_is_wrong_with_them() {
         ("!reference []", Err("[]")),
         ("!reference [a, 1]", Err("[\"a\", 1]")),
         ("!reference foo", Err("\"foo\"")),
-        ("!reference", Err("nil")),
+        ("!reference", Err("[]")),
     ] {
         let node = root(&format!("k: {text}\n"));
         let keys = node.get("k").expect("the key").reference_keys().expect("a reference");
