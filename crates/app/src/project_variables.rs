@@ -39,7 +39,11 @@ pub fn of(tx: &mut dyn Tx, project: &Project, namespace: &Namespace) -> Result<V
         let mut groups = store::ops::namespaces::with_ancestors(tx, namespace.id)?;
         groups.reverse();
         let mut listed = variables::of_groups(tx, &groups)?;
-        listed.sort_by_key(|(id, _)| groups.iter().position(|group| group == id));
+        // The closest group wins whatever the scopes; inside a group the most exact scope does.
+        listed.sort_by_key(|(id, one)| {
+            let depth = groups.iter().position(|group| group == id);
+            (depth, exactness(&one.set.environment_scope))
+        });
         found.extend(
             listed
                 .into_iter()
@@ -48,6 +52,15 @@ pub fn of(tx: &mut dyn Tx, project: &Project, namespace: &Namespace) -> Result<V
     }
     of_owner(tx, VariableOwner::Project(project.id), &mut found)?;
     Ok(found)
+}
+
+/// How exact an environment scope is: all, a pattern, one environment.
+fn exactness(scope: &str) -> usize {
+    match scope {
+        "*" => 0,
+        pattern if pattern.contains('*') => pattern.len(),
+        _ => usize::MAX,
+    }
 }
 
 /// Opens variables for a pipeline and appends them in the order given, weakest first.

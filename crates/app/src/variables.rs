@@ -203,6 +203,8 @@ fn commit(list: &mut List, facts: &PipelineFacts<'_>) {
     list.add("CI_COMMIT_REF_PROTECTED", facts.protected.to_string());
     list.add("CI_COMMIT_TIMESTAMP", facts.commit.timestamp.as_str());
     list.add("CI_COMMIT_AUTHOR", facts.commit.author.as_str());
+    // The user whose public address the author's is; nobody's address is public here.
+    list.add("CI_COMMIT_USER_LOGIN", "");
 }
 
 fn pipeline(list: &mut List, facts: &PipelineFacts<'_>) {

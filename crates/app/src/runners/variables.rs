@@ -6,8 +6,8 @@
 
 use std::collections::HashMap;
 
-use compile::Variable;
 use compile::variables::{Definition, Purpose, expand_all};
+use compile::{Variable, VariableOrigin};
 use model::definition::{GivenVariable, YamlVariable};
 use model::project::wildcard_match;
 use model::text::slug;
@@ -315,10 +315,14 @@ fn from_given(variable: &GivenVariable) -> JobVariable {
     }
 }
 
-/// Stored variables whose scope covers the environment; of one owner the more exact scope comes later.
+/// Stored variables whose scope covers the environment; of the project the more exact scope comes later.
 fn in_environment<'a>(stored: &'a [Variable], environment: Option<&str>) -> impl Iterator<Item = &'a Variable> {
     let exactness = |variable: &Variable| match (variable.environment_scope.as_deref(), environment) {
         (None, _) => Some(0),
+        // Groups come in order, the closest last, each with its most exact scopes last.
+        (Some(scope), Some(name)) if variable.origin != VariableOrigin::Project => {
+            wildcard_match(scope, name).then_some(0)
+        }
         (Some(scope), Some(name)) if scope == name => Some(usize::MAX),
         (Some(scope), Some(name)) if wildcard_match(scope, name) => Some(scope.len()),
         _ => None,
@@ -327,15 +331,13 @@ fn in_environment<'a>(stored: &'a [Variable], environment: Option<&str>) -> impl
         .iter()
         .filter_map(|v| Some(((v.origin, exactness(v)?), v)))
         .collect();
-    // Stable: groups stay in their order as far as their scopes are equally exact.
+    // Stable: what is equally exact stays in its order.
     covering.sort_by_key(|(rank, _)| *rank);
     covering.into_iter().map(|(_, variable)| variable)
 }
 
 #[cfg(test)]
 mod tests {
-    use compile::VariableOrigin;
-
     use super::*;
 
     #[test]

@@ -208,6 +208,56 @@ c: {script: x, rules: [{if: '$S == \"any\"'}]}
     place.close().await;
 }
 
+/// Whose value a job in `review/x` gets: the closest group's, whatever the scopes, and of one owner the most exact
+/// scope's, whichever was stored first. The rules of the job and its runner see the same.
+#[tokio::test]
+async fn the_closest_group_wins_and_in_it_the_most_exact_scope() {
+    let place = Place::new("a: {script: x}\n").await;
+    let outer = group(&place, "outer", None).await;
+    let inner = group(&place, "inner", Some(outer)).await;
+    let project = project_in(&place, inner).await;
+    let (outer, inner) = (VariableOwner::Group(outer), VariableOwner::Group(inner));
+    for (owner, key, scope, value) in [
+        (outer, "NEAR", "review/x", "outer, exact"),
+        (inner, "NEAR", "*", "inner, any"),
+        (inner, "EXACT", "review/x", "inner, exact"),
+        (inner, "EXACT", "review/*", "inner, pattern"),
+        (inner, "EXACT", "*", "inner, any"),
+        (inner, "PATTERN", "review/*", "inner, pattern"),
+        (inner, "PATTERN", "*", "inner, any"),
+        (inner, "PATTERN", "review/y", "inner, other"),
+        (VariableOwner::Instance, "ALL", "*", "instance"),
+        (outer, "ALL", "review/*", "outer, pattern"),
+    ] {
+        let scoped = NewVariable {
+            environment_scope: scope.to_owned(),
+            ..plain(key)
+        };
+        set(&place.app, owner, scoped, value).await;
+    }
+    let expected = [
+        ("NEAR", "inner, any"),
+        ("EXACT", "inner, exact"),
+        ("PATTERN", "inner, pattern"),
+        ("ALL", "outer, pattern"),
+    ];
+    let all = expected
+        .map(|(key, value)| format!("${key} == \"{value}\""))
+        .join(" && ");
+    let config = format!("a: {{script: x, environment: review/x, rules: [{{if: '{all}'}}]}}\n");
+    place.commit_file(project, ".gitlab-ci.yml", &config);
+    create_by_api(&place.app, place.root.clone(), ProjectKey::Id(project), call())
+        .await
+        .expect("the rule holds");
+    let player = place.player().await;
+    let payload = place.take(&player).await;
+    let values = values(&payload);
+    for (key, value) in expected {
+        assert_eq!(values.get(key).copied(), Some(value), "{key}");
+    }
+    place.close().await;
+}
+
 /// Predefined variables and where they may be named: `i` in rules of includes, `w` of the workflow, `r` of jobs; each
 /// is there in the job too, with this value (`*`: any).
 const PREDEFINED: &str = "
@@ -261,6 +311,7 @@ CI_COMMIT_DESCRIPTION iwr
 CI_COMMIT_REF_PROTECTED iwr false
 CI_COMMIT_TIMESTAMP iwr 2027-01-15T08:00:00+00:00
 CI_COMMIT_AUTHOR iwr Ann <ann@example.com>
+CI_COMMIT_USER_LOGIN iwr
 CI_PIPELINE_SOURCE iwr trigger
 CI_PIPELINE_TRIGGERED iwr true
 CI_TRIGGER_SHORT_TOKEN iwr *
