@@ -549,3 +549,42 @@ fn an_error_in_an_included_file_shows_the_chain_of_includes() {
         }
     }
 }
+
+#[test]
+fn an_error_that_a_job_takes_from_elsewhere_shows_the_job_too() {
+    let world = World::with(&[(
+        "base.yml",
+        "\n.base:\n  retry: {max: 9}\n.parts:\n  tools: {image: [none]}\n",
+    )]);
+    for (text, message, expected) in [
+        (
+            "include: base.yml\njob:\n  script: x\n  extends: .base\n",
+            "retry max must be less than or equal to 2",
+            &[("base.yml:3:16", "retry: {max: 9}")][..],
+        ),
+        (
+            "include: base.yml\n\njob:\n  script: x\n  image: !reference [.parts, tools, image]\n",
+            "jobs:job:image config should be a hash or a string",
+            &[
+                ("base.yml:5:18", "tools: {image: [none]}"),
+                (".gitlab-ci.yml:3:1", "job:"),
+            ],
+        ),
+        (
+            ".own:\n  timeout: soon\njob:\n  script: x\n  extends: .own\n",
+            "jobs:job:timeout config should be a duration",
+            &[(".gitlab-ci.yml:2:12", "timeout: soon"), (".gitlab-ci.yml:3:1", "job:")],
+        ),
+    ] {
+        let loaded = world.load(text);
+        let found = loaded.diagnostics.iter().find(|found| found.message == message);
+        let found = found.unwrap_or_else(|| panic!("{message} is not among {:#?}", loaded.diagnostics));
+        let shown = compile::render(found, &loaded.sources);
+        for (index, (place, excerpt)) in expected.iter().enumerate() {
+            let at = &found.locations[index];
+            assert_eq!(format!("{}:{}:{}", at.file, at.line, at.column), *place, "{message}");
+            assert!(shown.contains(place) || index > 0, "{place} is missing in\n{shown}");
+            assert!(shown.contains(excerpt), "{excerpt} is missing in\n{shown}");
+        }
+    }
+}
