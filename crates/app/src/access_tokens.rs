@@ -137,7 +137,9 @@ pub async fn create_own(app: &App, caller: &Caller, new: NewToken) -> Result<Mad
 /// 401 for nobody, 403 for anything but a session; 400 for values out of range.
 pub async fn create_in_session(app: &App, caller: &Caller, new: NewToken) -> Result<Made> {
     match caller {
-        Caller::User(user) if matches!(user.credential, Credential::Session) => create(app, user.user.id, new).await,
+        Caller::User(user) if matches!(user.credential, Credential::Browser(_) | Credential::Session) => {
+            create(app, user.user.id, new).await
+        }
         Caller::Anonymous => Err(Error::Unauthorized),
         _ => Err(Error::forbidden()),
     }
@@ -325,7 +327,7 @@ fn id_of(caller: &Caller, which: Which) -> Result<AccessTokenId> {
         (Which::Id(id), Caller::User(_)) => Ok(id),
         (Which::Presented, Caller::User(user)) => match &user.credential {
             Credential::AccessToken { id, .. } => Ok(*id),
-            Credential::Session => Err(Error::NotFoundPlain),
+            Credential::Browser(_) | Credential::Session => Err(Error::NotFoundPlain),
         },
         _ => Err(Error::Unauthorized),
     }

@@ -100,13 +100,22 @@ pub fn refresh(app: &App, tx: &mut dyn Tx, caller: &Caller) -> Result<Caller> {
         Caller::Anonymous => Ok(Caller::Anonymous),
         Caller::User(known) => {
             let user = present_user(tx, known.user.id)?;
-            if let Credential::AccessToken { id, .. } = &known.credential {
-                let token = ops::access_tokens::get(tx, *id)?.ok_or(Error::Unauthorized)?;
-                check_token(app, &token)?;
-                // Somebody who acts as another user must still be allowed to.
-                if token.user_id != user.id && !present_user(tx, token.user_id)?.is_admin {
-                    return Err(Error::Unauthorized);
+            match &known.credential {
+                Credential::AccessToken { id, .. } => {
+                    let token = ops::access_tokens::get(tx, *id)?.ok_or(Error::Unauthorized)?;
+                    check_token(app, &token)?;
+                    // Somebody who acts as another user must still be allowed to.
+                    if token.user_id != user.id && !present_user(tx, token.user_id)?.is_admin {
+                        return Err(Error::Unauthorized);
+                    }
                 }
+                Credential::Browser(id) => {
+                    let session = ops::sessions::get(tx, *id)?.ok_or(Error::Unauthorized)?;
+                    if session.expires_at <= app.clock.now() {
+                        return Err(Error::Unauthorized);
+                    }
+                }
+                Credential::Session => {}
             }
             let credential = known.credential.clone();
             Ok(Caller::User(Box::new(UserCaller { user, credential })))

@@ -1,6 +1,6 @@
 //! Who calls.
 
-use model::{AccessTokenId, Job, User};
+use model::{AccessTokenId, Job, SessionId, User};
 
 /// The caller of a use case, after authentication.
 #[derive(Clone, Debug)]
@@ -32,7 +32,9 @@ pub enum Credential {
         /// What it may be used for.
         scopes: Vec<String>,
     },
-    /// A password or session: everything the user may do.
+    /// A browser's session: everything the user may do, until it ends.
+    Browser(SessionId),
+    /// The user as such, for whom the server acts: everything the user may do.
     Session,
 }
 

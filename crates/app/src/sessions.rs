@@ -98,14 +98,13 @@ pub async fn sign_in(app: &App, attempt: Attempt) -> Result<Outcome> {
     let (counted, login) = (buckets.clone(), attempt.login.clone());
     let (user, hash) = app
         .store
-        .read(move |tx| {
-            counted.check(tx, now)?;
+        .write(move |tx| {
+            counted.count(tx, now)?;
             find(tx, &login)
         })
         .await?;
-    let is_right = verify(attempt.password, hash).await?;
+    let is_right = buckets.verified(app, attempt.password, hash).await?;
     let Some(user) = user.filter(|user| is_right && user.is_active() && !user.is_bot) else {
-        app.store.write(move |tx| buckets.add(tx, now)).await?;
         return Ok(Outcome::Refused);
     };
     let text = new_token("") + &new_token("");
@@ -159,7 +158,7 @@ pub async fn current(app: &App, text: &str) -> Result<Option<Current>> {
             .write(move |tx| sessions::touch(tx, id, now, now + IDLE))
             .await?;
     }
-    let credential = Credential::Session;
+    let credential = Credential::Browser(session.id);
     let caller = Caller::User(Box::new(UserCaller { user, credential }));
     Ok(Some(Current {
         session,
@@ -233,19 +232,19 @@ pub async fn change_password(app: &App, current: &Current, old: String, new: Str
     let counted = buckets.clone();
     let hash = app
         .store
-        .read(move |tx| {
-            counted.check(tx, now)?;
+        .write(move |tx| {
+            counted.count(tx, now)?;
             Ok::<_, Error>(ops::users::password_hash(tx, user.id)?)
         })
         .await?;
-    if !verify(old, hash).await? {
-        app.store.write(move |tx| buckets.add(tx, now)).await?;
+    if !buckets.verified(app, old, hash).await? {
         return Err(Error::invalid("current_password", "is wrong"));
     }
     let hash = crate::blocking(move || setup::hash_password(&new)).await?;
     let kept = current.session.id;
     app.store
         .write(move |tx| {
+            buckets.take_back(tx)?;
             ops::users::set_password_hash(tx, user.id, Some(&hash))?;
             sessions::delete_others(tx, user.id, kept)
         })
@@ -305,14 +304,18 @@ impl Buckets {
         Buckets(buckets)
     }
 
-    fn check(&self, tx: &mut dyn Tx, now: Timestamp) -> Result<()> {
+    /// Counts a try as a failure before it is one: tries that come at the same time must not all find room.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooMany`] when there were too many already; this one is not counted then.
+    fn count(&self, tx: &mut dyn Tx, now: Timestamp) -> Result<()> {
+        ops::sign_in_failures::forget_old(tx, now - WINDOW)?;
         for (digest, most) in &self.0 {
+            ops::sign_in_failures::add(tx, digest, now)?;
             let found = ops::sign_in_failures::get(tx, digest)?;
-            let since = found.filter(|found| found.count >= *most).map(|found| found.since);
-            if let Some(left) = since
-                .map(|since| (since + WINDOW).since(now))
-                .filter(|left| !left.is_zero())
-            {
+            if let Some(found) = found.filter(|found| found.count > *most) {
+                let left = (found.since + WINDOW).since(now);
                 return Err(Error::TooMany {
                     retry_after: left.as_secs() + 1,
                 });
@@ -321,16 +324,27 @@ impl Buckets {
         Ok(())
     }
 
-    fn add(&self, tx: &mut dyn Tx, now: Timestamp) -> Result<()> {
-        ops::sign_in_failures::forget_old(tx, now - WINDOW)?;
+    /// Verifies a password; a try that had no turn was none.
+    async fn verified(&self, app: &App, password: String, hash: Option<String>) -> Result<bool> {
+        let verified = verify(password, hash).await;
+        if verified.is_err() {
+            let buckets = self.clone();
+            app.store.write(move |tx| buckets.take_back(tx)).await?;
+        }
+        verified
+    }
+
+    /// What was counted was no failure.
+    fn take_back(&self, tx: &mut dyn Tx) -> Result<(), store::StoreError> {
         for (digest, _) in &self.0 {
-            ops::sign_in_failures::add(tx, digest, now)?;
+            ops::sign_in_failures::take_back(tx, digest)?;
         }
         Ok(())
     }
 
     /// Forgets what one person did who knows the password after all, but not what an address did to others.
     fn forget(&self, tx: &mut dyn Tx) -> Result<(), store::StoreError> {
+        self.take_back(tx)?;
         for (digest, _) in self.0.iter().filter(|(_, most)| *most == MOST_FOR_BOTH) {
             ops::sign_in_failures::forget(tx, digest)?;
         }

@@ -4,8 +4,11 @@
 //! viewer that is slow or was away misses steps in between, never the last state. What many view
 //! is read once for all of them ([`Shared`](shared::Shared)); a viewer itself keeps a position.
 //!
-//! Every viewer is checked when it opens a feed, again whenever a token or membership changes, and
-//! at every heartbeat; one that may not look any more is shown the door in the middle of the feed.
+//! Every viewer is checked when it opens a feed, again whenever a token, a session, a user or a membership
+//! is taken away (on any server), and at every heartbeat; one that may not look any more is shown the door in
+//! the middle of the feed. So what ends by itself (a token, session or membership that expires, a project that
+//! becomes private) ends its streams within [`Pace::heartbeat`], 15 seconds, and everything else at once. What
+//! happens to a pipeline costs no check.
 
 mod attention;
 mod follow;

@@ -17,7 +17,7 @@ use tracing::{error, info};
 
 use crate::App;
 use crate::error::Result;
-use crate::runners::desk::round::{Asker, Look, claim, look};
+use crate::runners::desk::round::{Asker, Look, Told, claim, look};
 
 /// Requests on their way to the task; further ones wait for a free place.
 const INBOX: usize = 1024;
@@ -175,10 +175,12 @@ impl Clerk {
             }
         };
         let mut left = Vec::new();
-        for (ask, job) in asks.into_iter().zip(claimed) {
-            match job {
-                Some(job) => self.deliver(ask, job).await,
-                None => left.push(ask),
+        for (ask, told) in asks.into_iter().zip(claimed) {
+            match told {
+                Told::Job(job) => self.deliver(ask, *job).await,
+                Told::Nothing => left.push(ask),
+                // Somebody who went away does not want the answer.
+                Told::AskAgain => _ = ask.reply.send(None),
             }
         }
         left
@@ -204,7 +206,7 @@ impl Clerk {
     }
 
     /// Looks at the queue and claims; one answer for each request.
-    async fn round(&mut self, asks: &[Ask]) -> Result<Vec<Option<Job>>> {
+    async fn round(&mut self, asks: &[Ask]) -> Result<Vec<Told>> {
         let now = self.app.clock.now();
         let askers: Vec<Asker> = asks
             .iter()
@@ -219,7 +221,7 @@ impl Clerk {
             self.may_have_work = false;
         }
         if look != Look::Work {
-            return Ok(vec![None; asks.len()]);
+            return Ok(vec![Told::Nothing; asks.len()]);
         }
         self.app.store.write(move |tx| claim(tx, &askers, now)).await
     }

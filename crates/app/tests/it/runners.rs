@@ -97,6 +97,38 @@ async fn held_requests_are_answered_as_soon_as_there_is_a_job_one_each() {
 }
 
 #[tokio::test]
+async fn a_runner_that_is_taken_away_while_it_waits_gets_nothing() {
+    for deleted in [true, false] {
+        let place = Place::new("a: {script: x}\n").await;
+        let (player, other) = (place.player().await, place.player().await);
+        let id = player.runner.id;
+        let (app, gone) = (place.app.clone(), player.clone());
+        let hold = Some(Duration::from_secs(600));
+        let held = tokio::spawn(async move { request(&app, gone.runner, Some(gone.manager), hold).await });
+        // Whether it waits already or comes afterwards: what it knows of its runner is old.
+        tokio::task::yield_now().await;
+        place
+            .app
+            .store
+            .write(move |tx| {
+                if deleted {
+                    return store::ops::runners::delete(tx, id).map(drop);
+                }
+                let mut runner = store::ops::runners::get(tx, id)?.unwrap();
+                runner.paused = true;
+                store::ops::runners::update(tx, &runner).map(drop)
+            })
+            .await
+            .unwrap();
+        place.pipeline().await;
+        let answer = held.await.unwrap().unwrap();
+        assert!(answer.is_none(), "deleted: {deleted}");
+        assert_eq!(place.take(&other).await.job.name, "a");
+        place.close().await;
+    }
+}
+
+#[tokio::test]
 async fn a_job_for_a_runner_that_went_away_goes_to_the_next() {
     let place = Place::new("a: {script: x}\n").await;
     let player = place.player().await;

@@ -101,6 +101,41 @@ async fn guessing_is_slowed_down_by_name_and_address_only() {
 }
 
 #[tokio::test]
+async fn tries_at_the_same_time_do_not_all_find_room() {
+    let place = Place::new("").await;
+    let mut tries = tokio::task::JoinSet::new();
+    for _ in 0..30 {
+        let app = place.app.clone();
+        tries.spawn(async move { sessions::sign_in(&app, attempt("root", "guess")).await });
+    }
+    let mut verified = 0;
+    while let Some(answer) = tries.join_next().await {
+        verified += usize::from(answer.unwrap().is_ok());
+    }
+    assert_eq!(verified, 10, "all others were told to come later");
+    place.close().await;
+}
+
+#[tokio::test]
+async fn signing_in_is_no_failure_however_often() {
+    let place = Place::new("").await;
+    for _ in 0..12 {
+        assert!(sign_in(&place, attempt("root", "password")).await.is_some());
+    }
+    let session = sign_in(&place, attempt("root", "password")).await.unwrap();
+    let session = sessions::current(&place.app, &session).await.unwrap().unwrap();
+    for _ in 0..3 {
+        let (old, new) = ("password".to_owned(), "password".to_owned());
+        sessions::change_password(&place.app, &session, old, new).await.unwrap();
+    }
+    // Ten failures are left.
+    for _ in 0..10 {
+        assert!(sign_in(&place, attempt("root", "guess")).await.is_none());
+    }
+    place.close().await;
+}
+
+#[tokio::test]
 async fn a_name_that_does_not_exist_is_slowed_down_alike() {
     let place = Place::new("").await;
     for _ in 0..10 {

@@ -36,6 +36,7 @@ statements! {
     INSERT = "INSERT INTO sessions (user_id, digest, address, user_agent, created_at, last_used_at, expires_at) \
               VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6) RETURNING id";
     BY_DIGEST = concat!("SELECT ", columns!(), ", ", user_columns!(), " FROM sessions s JOIN users ON users.id = s.user_id WHERE s.digest = ?1");
+    GET = concat!("SELECT ", columns!(), " FROM sessions s WHERE s.id = ?1");
     OF_USER = concat!("SELECT ", columns!(), " FROM sessions s WHERE s.user_id = ?1 AND s.expires_at > ?2 ORDER BY s.last_used_at DESC, s.id DESC");
     TOUCH = "UPDATE sessions SET last_used_at = ?2, expires_at = ?3 WHERE id = ?1";
     DELETE = "DELETE FROM sessions WHERE user_id = ?1 AND id = ?2";
@@ -73,6 +74,15 @@ pub fn by_digest(tx: &mut dyn Tx, digest: &[u8; 32]) -> Result<Option<(Session, 
     tx.optional(&BY_DIGEST, params![digest], |row| Ok((read(row)?, users::read(row)?)))
 }
 
+/// Returns a session, also when it has ended.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn get(tx: &mut dyn Tx, id: SessionId) -> Result<Option<Session>, StoreError> {
+    tx.optional(&GET, params![id], read)
+}
+
 /// Lists the sessions of a user that have not ended, the last used one first.
 ///
 /// # Errors
@@ -98,7 +108,7 @@ pub fn touch(tx: &mut dyn Tx, id: SessionId, now: Timestamp, expires_at: Timesta
 ///
 /// What the database said.
 pub fn delete(tx: &mut dyn Tx, user: UserId, id: SessionId) -> Result<bool, StoreError> {
-    Ok(tx.execute(&DELETE, params![user, id])? > 0)
+    super::restrict(tx, &DELETE, params![user, id])
 }
 
 /// Ends the session with that digest.
@@ -107,7 +117,7 @@ pub fn delete(tx: &mut dyn Tx, user: UserId, id: SessionId) -> Result<bool, Stor
 ///
 /// What the database said.
 pub fn delete_by_digest(tx: &mut dyn Tx, digest: &[u8; 32]) -> Result<bool, StoreError> {
-    Ok(tx.execute(&DELETE_BY_DIGEST, params![digest])? > 0)
+    super::restrict(tx, &DELETE_BY_DIGEST, params![digest])
 }
 
 /// Ends all sessions of a user but one.
@@ -115,8 +125,8 @@ pub fn delete_by_digest(tx: &mut dyn Tx, digest: &[u8; 32]) -> Result<bool, Stor
 /// # Errors
 ///
 /// What the database said.
-pub fn delete_others(tx: &mut dyn Tx, user: UserId, kept: SessionId) -> Result<u64, StoreError> {
-    tx.execute(&DELETE_OTHERS, params![user, kept])
+pub fn delete_others(tx: &mut dyn Tx, user: UserId, kept: SessionId) -> Result<bool, StoreError> {
+    super::restrict(tx, &DELETE_OTHERS, params![user, kept])
 }
 
 /// Removes sessions that have ended.

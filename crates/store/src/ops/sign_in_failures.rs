@@ -20,6 +20,7 @@ statements! {
     GET = "SELECT failures, since FROM sign_in_failures WHERE digest = ?1";
     ADD = "INSERT INTO sign_in_failures (digest, failures, since) VALUES (?1, 1, ?2) \
            ON CONFLICT (digest) DO UPDATE SET failures = sign_in_failures.failures + 1";
+    TAKE_BACK = "UPDATE sign_in_failures SET failures = failures - 1 WHERE digest = ?1 AND failures > 0";
     FORGET = "DELETE FROM sign_in_failures WHERE digest = ?1";
     FORGET_OLD = "DELETE FROM sign_in_failures WHERE since <= ?1";
 }
@@ -45,6 +46,16 @@ pub fn get(tx: &mut dyn Tx, digest: &[u8; 32]) -> Result<Option<Failures>, Store
 /// What the database said.
 pub fn add(tx: &mut dyn Tx, digest: &[u8; 32], now: Timestamp) -> Result<(), StoreError> {
     tx.execute(&ADD, params![digest, now])?;
+    Ok(())
+}
+
+/// Counts one less: what was counted was no failure.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn take_back(tx: &mut dyn Tx, digest: &[u8; 32]) -> Result<(), StoreError> {
+    tx.execute(&TAKE_BACK, params![digest])?;
     Ok(())
 }
 

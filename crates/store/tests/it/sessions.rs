@@ -50,7 +50,7 @@ on_both! {
         let (first, second) = opened.write(move |tx| Ok((begin(tx, ada, 1)?, begin(tx, ada, 2)?)));
         let other = opened.write(move |tx| begin(tx, bob, 3));
         assert!(!opened.write(move |tx| sessions::delete(tx, ada, other)));
-        assert_eq!(opened.write(move |tx| sessions::delete_others(tx, ada, second)), 1);
+        assert!(opened.write(move |tx| sessions::delete_others(tx, ada, second)));
         assert!(!opened.write(move |tx| sessions::delete(tx, ada, first)));
         assert!(opened.write(|tx| sessions::delete_by_digest(tx, &[2; 32])));
         assert_eq!(opened.read(move |tx| sessions::of_user(tx, bob, NOW)).len(), 1);

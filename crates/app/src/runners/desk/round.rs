@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use model::{Job, JobId, ProjectId, Runner, RunnerManagerId, RunnerType, Timestamp};
+use model::{Job, JobId, ProjectId, Runner, RunnerId, RunnerManagerId, RunnerType, Timestamp};
 use schedule::hand_out::{Queued, assign};
 use store::ops::queue::{Candidate, Claim, RunnerScope};
 use store::{StoreError, Tx, ops};
@@ -70,23 +70,84 @@ pub(super) fn look(tx: &mut dyn Tx, askers: &[Asker]) -> Result<Look> {
     Ok(Look::NothingForThem)
 }
 
+/// What somebody who asks is told.
+#[derive(Clone, Debug)]
+pub(super) enum Told {
+    /// There is nothing yet.
+    Nothing,
+    /// A job.
+    Job(Box<Job>),
+    /// The runner is not what it was when it asked; it is to ask again.
+    AskAgain,
+}
+
 /// Gives jobs to those who ask; one answer each.
-pub(super) fn claim(tx: &mut dyn Tx, askers: &[Asker], now: Timestamp) -> Result<Vec<Option<Job>>> {
-    let mut answers: Vec<Option<Job>> = vec![None; askers.len()];
+pub(super) fn claim(tx: &mut dyn Tx, askers: &[Asker], now: Timestamp) -> Result<Vec<Told>> {
+    let mut answers: Vec<Told> = vec![Told::Nothing; askers.len()];
     for (scope, mut open) in by_scope(askers) {
+        let mut seen = HashMap::new();
         pages(tx, scope, open.len(), ops::queue::candidates, |tx, page, projects| {
-            let runners: Vec<&Runner> = open.iter().map(|member| &*askers[*member].runner).collect();
             let running = running(tx, scope)?;
             let (jobs, queue) = queued(page, projects);
-            for (runner, job) in assign(&runners, &queue, &running) {
+            let assigned = loop {
+                let runners: Vec<&Runner> = open.iter().map(|member| &*askers[*member].runner).collect();
+                let assigned = assign(&runners, &queue, &running);
+                let changed = changed(tx, &mut seen, assigned.iter().map(|(runner, _)| runners[*runner]), now)?;
+                if changed.is_empty() {
+                    break assigned;
+                }
+                open.retain(|member| {
+                    let is_same = !changed.contains(&askers[*member].runner.id);
+                    if !is_same {
+                        answers[*member] = Told::AskAgain;
+                    }
+                    is_same
+                });
+            };
+            for (runner, job) in assigned {
                 let asker = open[runner];
-                answers[asker] = claim_one(tx, &askers[asker], jobs[job], projects, now)?;
+                if let Some(job) = claim_one(tx, &askers[asker], jobs[job], projects, now)? {
+                    answers[asker] = Told::Job(Box::new(job));
+                }
             }
-            open.retain(|member| answers[*member].is_none());
+            open.retain(|member| matches!(answers[*member], Told::Nothing));
             Ok(open.is_empty())
         })?;
     }
     Ok(answers)
+}
+
+/// Returns those runners that are not what they were when they asked, maybe a minute ago: deleted, paused, with
+/// other tags or other projects. They get nothing now; when they ask again they are told why.
+fn changed<'a>(
+    tx: &mut dyn Tx,
+    seen: &mut HashMap<RunnerId, bool>,
+    runners: impl Iterator<Item = &'a Runner>,
+    now: Timestamp,
+) -> Result<Vec<RunnerId>> {
+    let mut changed = Vec::new();
+    for runner in runners {
+        let is_same = match seen.get(&runner.id) {
+            Some(is_same) => *is_same,
+            None => {
+                let is_same = ops::runners::get(tx, runner.id)?.is_some_and(|present| {
+                    let has_expired = present.token_expires_at.is_some_and(|at| at <= now);
+                    let contacted_at = runner.contacted_at;
+                    !has_expired
+                        && Runner {
+                            contacted_at,
+                            ..present
+                        } == *runner
+                });
+                seen.insert(runner.id, is_same);
+                is_same
+            }
+        };
+        if !is_same {
+            changed.push(runner.id);
+        }
+    }
+    Ok(changed)
 }
 
 fn claim_one(
