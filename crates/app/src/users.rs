@@ -40,13 +40,14 @@ pub struct NewAccount {
     pub is_admin: bool,
 }
 
-/// Lists users by id, newest first, and their number. Who is not signed in must name one.
+/// Lists users by id, newest first, and their number. Nobody in particular learns no names, not even whether one is
+/// taken, as in a GitLab whose administrator restricts what is public.
 ///
 /// # Errors
 ///
-/// 403 for an anonymous caller without a name.
+/// 403 for an anonymous caller.
 pub async fn list(app: &App, caller: &Caller, wanted: Wanted, page: Page) -> Result<(Vec<User>, i64)> {
-    if !caller.is_authenticated() && wanted.username.is_none() {
+    if !caller.is_authenticated() {
         return Err(Error::Forbidden(Some(
             "Not authorized to access /api/v4/users".to_owned(),
         )));
@@ -67,8 +68,11 @@ pub async fn list(app: &App, caller: &Caller, wanted: Wanted, page: Page) -> Res
 ///
 /// # Errors
 ///
-/// `404 User Not Found`.
-pub async fn get(app: &App, id: UserId) -> Result<User> {
+/// 403 for nobody, who could find out all there are; `404 User Not Found`.
+pub async fn get(app: &App, caller: &Caller, id: UserId) -> Result<User> {
+    if !caller.is_authenticated() {
+        return Err(Error::Forbidden(Some("Not authorized!".to_owned())));
+    }
     let found = app.store.read(move |tx| ops::users::get(tx, id)).await?;
     found.ok_or(Error::NotFound("User"))
 }

@@ -4,6 +4,7 @@
 
 use model::{AccessLevel, VariableKind};
 use store::Tx;
+use store::ops::limits::{self, Limited};
 use store::ops::page::Page;
 use store::ops::variables::{self, NewVariable, Variable, VariableOwner};
 
@@ -115,6 +116,11 @@ pub async fn create(app: &App, caller: &Caller, of: Of, key: String, wanted: Wan
         .write(move |tx| {
             let owner = owner(&this, tx, &caller, &of)?;
             check_key(&key)?;
+            match owner {
+                VariableOwner::Project(id) => limits::lock(tx, Limited::ProjectVariables(id))?,
+                VariableOwner::Group(id) => limits::lock(tx, Limited::GroupVariables(id))?,
+                VariableOwner::Instance => {}
+            }
             if variables::count(tx, owner)? >= MAX_VARIABLES {
                 let text = format!("Maximum number of CI variables ({MAX_VARIABLES}) exceeded");
                 return Err(Error::invalid("base", text));

@@ -10,7 +10,8 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, HOST, HeaderMap, HeaderValue, USER_AGENT,
+    ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue,
+    TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT,
 };
 use hyper_util::rt::TokioIo;
 use percent_encoding::percent_decode_str;
@@ -78,6 +79,10 @@ fn head(request: &Request) -> Result<hyper::Request<Full<Bytes>>, Error> {
     *out.uri_mut() = url.path.parse().map_err(|_| invalid())?;
     let headers = out.headers_mut();
     *headers = request.headers.clone();
+    // Where the request ends follows from its body, whatever the caller thinks.
+    for name in [CONTENT_LENGTH, TRANSFER_ENCODING, TRAILER, UPGRADE] {
+        headers.remove(name);
+    }
     headers.insert(HOST, url.authority().parse().map_err(|_| invalid())?);
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));

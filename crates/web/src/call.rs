@@ -171,7 +171,7 @@ impl<P: Policy> FromRequest<App> for Call<P> {
         };
         let mut presented = presented(&parts.headers, &params);
         if reads && is_own_script(&parts.headers) {
-            presented.session = cookies::session(&parts.headers);
+            presented.session = cookies::session(&parts.headers, &app.settings.external_url);
         }
         let caller = authenticate::caller(app, presented, accept).await?;
         // Nobody changes anything; nor does nobody learn by trying which projects there are.

@@ -1,5 +1,6 @@
 //! The cookies of browsers: names, reading, writing.
 
+use app::ExternalUrl;
 use axum::http::{HeaderMap, HeaderValue, header};
 
 /// The session. With https it has a name that binds it to exactly this server, or to https where the server has only a
@@ -31,10 +32,10 @@ pub(crate) const fn session_name(is_https: bool, root: &str) -> &'static str {
     }
 }
 
-/// Returns what the cookie of the session holds.
-pub(crate) fn session(headers: &HeaderMap) -> Option<String> {
-    let names = [SESSION_HTTPS, SESSION_BELOW, SESSION];
-    names.into_iter().find_map(|name| get(headers, name))
+/// Returns what the cookie of the session holds. No other name will do: a neighbour below the same domain could set
+/// one whose name does not bind it to this host, and have somebody work in a session that is not theirs.
+pub(crate) fn session(headers: &HeaderMap, url: &ExternalUrl) -> Option<String> {
+    get(headers, session_name(url.scheme() == "https", url.path()))
 }
 
 /// Returns what a cookie holds, unless it is empty.
@@ -70,7 +71,7 @@ mod tests {
         .collect();
         assert_eq!(get(&headers, ZONE).as_deref(), Some("Asia/Tokyo"));
         assert_eq!(get(&headers, THEME), None);
-        assert_eq!(session(&headers), None);
+        assert_eq!(session(&headers, &"http://ci.example".parse().unwrap()), None);
     }
 
     #[test]

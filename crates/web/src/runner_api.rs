@@ -11,7 +11,8 @@ mod registration;
 use app::runners::{logs, registry, report, request};
 use app::{App, Error, Result};
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use model::{JobId, Status};
@@ -54,6 +55,19 @@ pub(crate) fn routes() -> Router {
         .route("/runners/router/discovery", get(no_router))
 }
 
+/// The number of a job in an address.
+struct Id(i64);
+
+impl FromRequestParts<App> for Id {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Id, ApiError> {
+        let id = Path::<String>::from_request_parts(parts, app).await.ok();
+        let id = id.and_then(|Path(text)| text.parse().ok());
+        Ok(Id(id.ok_or_else(|| Error::parameter("id is invalid"))?))
+    }
+}
+
 /// `POST jobs/request`: a job, or nothing. A request that says what it last saw is held while there is nothing.
 async fn ask(State(app): State<App>, headers: HeaderMap, params: Params) -> ApiResult<Response> {
     let ask: JobRequest = read(&params)?;
@@ -73,12 +87,7 @@ async fn ask(State(app): State<App>, headers: HeaderMap, params: Params) -> ApiR
 }
 
 /// `PUT jobs/:id`: started, alive, over.
-async fn update(
-    State(app): State<App>,
-    Path(id): Path<i64>,
-    headers: HeaderMap,
-    params: Params,
-) -> ApiResult<Response> {
+async fn update(State(app): State<App>, Id(id): Id, headers: HeaderMap, params: Params) -> ApiResult<Response> {
     let update: UpdateJob = read(&params)?;
     let token = job_token(&headers, &update.token);
     let Some(report) = report::Report::of_words(&update.state, update.failure_reason.as_deref(), update.exit_code)
@@ -100,7 +109,7 @@ async fn update(
 }
 
 /// `PATCH jobs/:id/trace`: bytes of the log.
-async fn append(State(app): State<App>, Path(id): Path<i64>, headers: HeaderMap, bytes: Bytes) -> ApiResult<Response> {
+async fn append(State(app): State<App>, Id(id): Id, headers: HeaderMap, bytes: Bytes) -> ApiResult<Response> {
     let range = headers
         .get(header::CONTENT_RANGE)
         .and_then(|range| range.to_str().ok()?.parse::<ContentRange>().ok());

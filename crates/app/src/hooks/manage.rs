@@ -6,6 +6,7 @@ use compile::regex::Pattern;
 use model::{BranchFilterStrategy, Hook, HookId, HookKind, HookKinds, HookSettings, Project};
 use outbound::{Blocked, HeaderName, HeaderValue, Url};
 use store::ops::hooks::NewHook;
+use store::ops::limits::Limited;
 use store::ops::page::Page;
 use store::{Tx, ops};
 
@@ -22,6 +23,20 @@ const MAX_HOOKS: i64 = 100;
 
 /// Headers of one hook at most.
 const MAX_HEADERS: usize = 20;
+
+/// Headers that say where a request goes and where it ends: what stands in them must be what is sent.
+const OF_THE_CONNECTION: &[&str] = &[
+    "host",
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "upgrade",
+    "expect",
+];
 
 /// Longest address, name, key or value.
 const MAX_TEXT: usize = 2048;
@@ -149,6 +164,7 @@ pub async fn create(app: &App, caller: &Caller, key: ProjectKey, changes: Change
         .store
         .write(move |tx| {
             let project = require(&this, tx, &caller, &key)?;
+            ops::limits::lock(tx, Limited::Hooks(project.id))?;
             if ops::hooks::count(tx, project.id)? >= MAX_HOOKS {
                 let message = format!("Maximum number of project hooks ({MAX_HOOKS}) exceeded");
                 return Err(Error::Status { status: 422, message });
@@ -383,7 +399,7 @@ async fn check(app: &App, settings: &HookSettings, secrets: &Secrets) -> Result<
 async fn check_url(app: &App, secrets: &Secrets) -> Result<()> {
     let invalid = || unprocessable("Invalid url given");
     let whole = secrets.whole_url();
-    if whole.len() > MAX_TEXT || whole.contains(['{', '}']) {
+    if whole.len() > MAX_TEXT || whole.contains(|c: char| matches!(c, '{' | '}') || c.is_control()) {
         return Err(invalid());
     }
     let url: Url = whole.parse().map_err(|_| invalid())?;
@@ -394,7 +410,8 @@ async fn check_url(app: &App, secrets: &Secrets) -> Result<()> {
 }
 
 fn is_header((name, value): &(String, String)) -> bool {
-    let is_name = name.len() <= 255 && HeaderName::try_from(name.as_str()).is_ok();
+    let is_free = |name: HeaderName| !OF_THE_CONNECTION.contains(&name.as_str());
+    let is_name = name.len() <= 255 && HeaderName::try_from(name.as_str()).is_ok_and(is_free);
     is_name && value.len() <= MAX_TEXT && !value.is_empty() && HeaderValue::from_str(value).is_ok()
 }
 

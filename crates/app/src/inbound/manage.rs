@@ -9,6 +9,7 @@ use model::inbound::RefRule;
 use model::{InboundHook, InboundHookId, InboundSettings, Provider, Timestamp, TriggerToken, TriggerTokenId, User};
 use serde_json::Value as Json;
 use store::ops::inbound_hooks::NewInboundHook;
+use store::ops::limits::Limited;
 use store::ops::page::Page;
 use store::{Tx, ops};
 
@@ -169,6 +170,7 @@ pub async fn create(app: &App, caller: &Caller, key: ProjectKey, changes: Change
             let project = lookup::project_for(&this, tx, &caller, &key, Ability::ManageTriggers)?
                 .project
                 .id;
+            ops::limits::lock(tx, Limited::InboundHooks(project))?;
             if ops::inbound_hooks::count(tx, project)? >= MAX_HOOKS {
                 return Err(Error::BadRequest(format!(
                     "Maximum number of inbound hooks ({MAX_HOOKS}) exceeded"

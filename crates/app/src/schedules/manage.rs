@@ -4,6 +4,7 @@ use model::definition::GivenVariable;
 use model::schedule::Schedule;
 use model::{Pipeline, Project, ScheduleId, Timestamp, User};
 use serde_json::{Map, Value as Json};
+use store::ops::limits::Limited;
 use store::ops::page::{Page, Sort};
 use store::{Tx, ops};
 
@@ -145,6 +146,7 @@ pub async fn create(app: &App, caller: Caller, key: ProjectKey, new: New) -> Res
         .write(move |tx| {
             let access = lookup::project_for(&this, tx, &caller, &key, Ability::CreatePipeline)?;
             let owner = caller.user().ok_or(Error::Unauthorized)?.id;
+            ops::limits::lock(tx, Limited::Schedules(access.project.id))?;
             if ops::schedules::count(tx, access.project.id, None)? >= MAX_SCHEDULES {
                 let text = format!("Maximum number of pipeline schedules ({MAX_SCHEDULES}) exceeded");
                 return Err(Error::invalid("base", text));

@@ -3,6 +3,7 @@
 use model::definition::GivenVariable;
 use model::schedule::{Schedule, ScheduleVariable};
 use model::{OverrideRole, ScheduleId, VariableKind};
+use store::ops::limits::Limited;
 use store::{Tx, ops};
 
 use crate::App;
@@ -44,6 +45,7 @@ pub async fn create(
 ) -> Result<GivenVariable> {
     change(app, caller, key, id, move |keys, tx, schedule| {
         check_key(&name)?;
+        ops::limits::lock(tx, Limited::ScheduleVariables(schedule.id))?;
         if ops::schedules::variables(tx, schedule.id)?.len() >= MAX_VARIABLES {
             let text = format!("Maximum number of pipeline schedule variables ({MAX_VARIABLES}) exceeded");
             return Err(Error::invalid("base", text));

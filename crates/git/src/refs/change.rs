@@ -184,11 +184,22 @@ impl Repository {
         }
         let failed = "list refs";
         let below = format!("{name}/");
+        // gix takes no prefix that Windows could not have as a folder (`a<b`, `aux`): all refs of the kind, then.
+        let kind: String = name.split_inclusive('/').take(2).collect();
         let first = self.with(|repo| {
             let platform = repo.references().map_err(Error::backend(failed))?;
-            let mut refs = platform.prefixed(below.as_str()).map_err(Error::backend(failed))?;
-            let first = refs.next().transpose().map_err(Error::backend(failed))?;
-            Ok::<_, Error>(first.map(|first| first.name().as_bstr().to_string()))
+            let refs = match platform.prefixed(below.as_str()) {
+                Ok(refs) => refs,
+                Err(_) => platform.prefixed(kind.as_str()).map_err(Error::backend(failed))?,
+            };
+            for reference in refs {
+                let reference = reference.map_err(Error::backend(failed))?;
+                let found = reference.name().as_bstr().to_string();
+                if found.starts_with(&below) {
+                    return Ok(Some(found));
+                }
+            }
+            Ok::<_, Error>(None)
         })?;
         first.map_or(Ok(()), |name| Err(Error::RefExists { name }))
     }

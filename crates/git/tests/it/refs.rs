@@ -224,3 +224,34 @@ fn the_default_branch_need_not_exist() {
     assert_eq!(fixture.git(&["symbolic-ref", "HEAD"]), "refs/heads/develop");
     assert!(fixture.repo.set_default_branch("../x").is_err());
 }
+
+#[test]
+fn a_ref_may_have_any_name_that_git_allows() {
+    let fixture = Fixture::new();
+    let head = fixture.repo.ref_target("refs/heads/main").unwrap().unwrap();
+    for name in [
+        "\"'><img/src=x/onerror=alert(1)><script>alert(1)</script>",
+        "a'b",
+        "a\"b",
+        "a<b>",
+        "a|b",
+        "a(1)",
+        "a$b`c`",
+        "a;b&c",
+        "\u{202e}x",
+        "a!b#c%d",
+        "aux",
+        "x/con.y",
+        "nul",
+    ] {
+        fixture
+            .repo
+            .create_branch(name, &head)
+            .unwrap_or_else(|error| panic!("{name}: {error:?}"));
+        assert_eq!(
+            fixture.repo.ref_target(&format!("refs/heads/{name}")).unwrap(),
+            Some(head.clone()),
+            "{name}"
+        );
+    }
+}

@@ -27,6 +27,7 @@ pub mod inbound_hooks;
 pub mod job_token_scope;
 pub mod job_variables;
 pub mod jobs;
+pub mod limits;
 pub mod members;
 pub mod namespaces;
 pub mod page;
@@ -75,6 +76,7 @@ pub fn statements() -> Vec<&'static Sql> {
         jobs::STATEMENTS,
         jobs::RESOURCE_GROUP_STATEMENTS,
         jobs::INSERT_STATEMENTS,
+        limits::STATEMENTS,
         members::STATEMENTS,
         namespaces::STATEMENTS,
         pipelines::STATEMENTS,

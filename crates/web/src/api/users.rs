@@ -47,7 +47,7 @@ async fn list(State(app): State<App>, call: Call<UserScope>) -> ApiResult<Respon
 }
 
 async fn show(State(app): State<App>, call: Call<UserScope>) -> ApiResult<Response> {
-    let user = users::get(&app, UserId(call.id("id")?)).await?;
+    let user = users::get(&app, &call.caller, UserId(call.id("id")?)).await?;
     let url = &app.settings.external_url;
     Ok(match call.caller.is_admin() {
         true => Json(present::user::whole(url, &user, true)).into_response(),

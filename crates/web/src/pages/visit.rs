@@ -65,7 +65,7 @@ impl FromRequest<App> for Visit {
             .and_then(|uri| uri.path_and_query().map(|text| text.as_str().to_owned()));
         let params = Params::read(&mut parts, body, params::BODY_LIMIT).await;
         let headers = &parts.headers;
-        let session = cookies::session(headers);
+        let session = cookies::session(headers, &app.settings.external_url);
         let (stranger, is_new_stranger) = match cookies::get(headers, cookies::STRANGER) {
             Some(known) => (known, false),
             None => (app::keys::new_token(""), true),

@@ -5,14 +5,14 @@ use app::{App, Error};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::multipart::Field;
-use axum::extract::{FromRequest, Multipart, Path, Query, Request, State};
+use axum::extract::{FromRequest, Multipart, Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use model::JobId;
 use serde_json::json;
 use wire::runner::ArtifactParameters;
 
-use super::{forbidden, job_token};
+use super::{Id, forbidden, job_token};
 use crate::respond::{ApiError, ApiResult};
 
 /// Most bytes of a form field beside the file.
@@ -21,7 +21,7 @@ const FIELD_LIMIT: usize = 1024;
 /// `POST jobs/:id/artifacts`: parameters in the query or as fields, the file as the part `file`.
 pub(super) async fn upload(
     State(app): State<App>,
-    Path(id): Path<i64>,
+    Id(id): Id,
     Query(query): Query<ArtifactParameters>,
     headers: HeaderMap,
     request: Request,
@@ -149,7 +149,7 @@ fn too_large() -> Response {
 }
 
 /// `GET jobs/:id/artifacts`: the archive of a job, for a job that depends on it.
-pub(super) async fn download(State(app): State<App>, Path(id): Path<i64>, headers: HeaderMap) -> ApiResult<Response> {
+pub(super) async fn download(State(app): State<App>, Id(id): Id, headers: HeaderMap) -> ApiResult<Response> {
     let token = job_token(&headers, "");
     let archive = artifacts::download(&app, JobId(id), &token).await?;
     let reader = artifacts::open(&app, &archive).await?;

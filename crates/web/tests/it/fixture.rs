@@ -42,10 +42,15 @@ impl Server {
 
     /// Starts a server whose addresses begin with a path.
     pub(crate) async fn start_below(root: &str) -> Server {
+        Server::start_as(|address| format!("http://{address}{root}")).await
+    }
+
+    /// Starts a server that is known by an address that follows from the one it listens at.
+    pub(crate) async fn start_as(url: impl FnOnce(&str) -> String) -> Server {
         let dir = TempDir::new();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let url: ExternalUrl = format!("http://{address}{root}").parse().unwrap();
+        let url: ExternalUrl = url(&address).parse().unwrap();
         let outbound = outbound::Client::new(outbound::Policy::default());
         let app = App::new(Parts {
             store: store::Store::open(&store::Options::sqlite(dir.path().join("db.sqlite"))).unwrap(),
@@ -126,6 +131,26 @@ impl Server {
 
     pub(crate) async fn token(&self, user: &User, text: &str, scopes: &[&str]) {
         token(&self.app, user, text, scopes).await;
+    }
+
+    /// Begins a session of a user; returns the cookie.
+    pub(crate) async fn session(&self, name: &str) -> String {
+        let (text, username) = (format!("session-of-{name}"), name.to_owned());
+        let (digest, now) = (self.app.keys.digest(&text), self.app.clock.now());
+        let begun = move |tx: &mut dyn store::Tx| {
+            let user = ops::users::by_username(tx, &username)?.expect("there is such a user");
+            let new = ops::sessions::NewSession {
+                user_id: user.id,
+                digest: &digest,
+                address: None,
+                user_agent: None,
+                created_at: now,
+                expires_at: now + app::sessions::IDLE,
+            };
+            ops::sessions::create(tx, &new)
+        };
+        self.app.store.write(begun).await.unwrap();
+        format!("tripline_session={text}")
     }
 
     pub(crate) async fn project(&self, owner: &User, name: &str) -> Project {

@@ -231,3 +231,17 @@ async fn bodies_that_are_no_bodies_are_refused() {
         }
     }
 }
+
+#[tokio::test]
+async fn numbers_of_jobs_that_are_none_are_refused_as_all_others_are() {
+    let api = Api::start().await;
+    for (method, path) in [
+        ("PUT", "/jobs/32589158477190044731"),
+        ("PATCH", "/jobs/x/trace"),
+        ("POST", "/jobs/99999999999999999999/artifacts"),
+        ("GET", "/jobs/1.5/artifacts"),
+    ] {
+        let answer = api.get(&format!("{method} {path}"), "").await;
+        assert_eq!(answer.shown(), r#"400 {"error":"id is invalid"}"#, "{method} {path}");
+    }
+}

@@ -59,16 +59,25 @@ async fn an_administrator_creates_and_deletes_users() {
 #[tokio::test]
 async fn users_are_found_by_name() {
     let api = Api::start().await;
-    let found = api.get("GET /users?username=ADA", "").await;
+    let found = api.ada("GET /users?username=ADA", Value::Null).await;
     assert_eq!(found.each("username"), "ada");
     assert!(found.json(200)[0].get("email").is_none());
-    assert_eq!(api.get("GET /users", "").await.status, 403);
+    for query in ["", "?username=ada", "?username=nobody"] {
+        assert_eq!(
+            api.get(&format!("GET /users{query}"), "").await.shown(),
+            r#"403 {"message":"403 Forbidden - Not authorized to access /api/v4/users"}"#
+        );
+    }
     assert_eq!(
         api.root("GET /users?search=ad", Value::Null).await.each("email"),
         "root@localhost ada@example.com"
     );
     let id = api.server.ada.id;
-    let profile = api.get(&format!("GET /users/{id}"), "").await.json(200);
+    assert_eq!(
+        api.get(&format!("GET /users/{id}"), "").await.shown(),
+        r#"403 {"message":"403 Forbidden - Not authorized!"}"#
+    );
+    let profile = api.ada(&format!("GET /users/{id}"), Value::Null).await.json(200);
     assert_eq!((&profile["username"], &profile["bot"]), (&json!("ada"), &json!(false)));
     assert_eq!(
         api.get("GET /users/x", "").await.shown(),
