@@ -50,6 +50,30 @@ impl TestDatabase {
         format!("{server}/{}", self.name)
     }
 
+    /// Returns all rows of all tables as JSON, a line each.
+    ///
+    /// # Panics
+    ///
+    /// When the database cannot be read.
+    #[must_use]
+    pub fn dump(&self) -> String {
+        let mut client = Client::connect(&self.url(), NoTls).expect("the database can be read");
+        let tables = client
+            .query("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'", &[])
+            .expect("tables can be listed");
+        let mut text = String::new();
+        for table in tables {
+            let name: String = table.get(0);
+            let rows = client
+                .query(&format!("SELECT row_to_json(t)::text FROM \"{name}\" t"), &[])
+                .expect("a table can be read");
+            for row in rows {
+                text.push_str(&format!("{name}: {}\n", row.get::<_, String>(0)));
+            }
+        }
+        text
+    }
+
     fn execute(&self, statement: &str) {
         let result = Client::connect(&self.server_url, NoTls).and_then(|mut client| client.batch_execute(statement));
         if let Err(error) = result {

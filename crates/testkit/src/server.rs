@@ -76,7 +76,7 @@ impl TestServer {
         let dir = TempDir::new();
         let postgres = (options.database == Database::Postgres).then(TestDatabase::new);
         let address = free_address();
-        let process = spawn(&options, &dir, address, postgres.as_ref());
+        let process = spawn(&options, &dir, address, postgres.as_ref(), None);
         let mut server = TestServer {
             process,
             address,
@@ -97,7 +97,7 @@ impl TestServer {
     pub fn another(&self) -> AnotherServer {
         assert!(self.postgres.is_some(), "several servers need PostgreSQL");
         let address = free_address();
-        let process = spawn(&self.options, &self.dir, address, self.postgres.as_ref());
+        let process = spawn(&self.options, &self.dir, address, self.postgres.as_ref(), None);
         let server = AnotherServer { process, address };
         eventually("the other server to be ready", || {
             let answer = server.http().get("/-/readiness").try_send().ok()?;
@@ -179,8 +179,27 @@ impl TestServer {
     /// When it does not start.
     pub fn restart(&mut self) {
         self.kill();
-        self.process = spawn(&self.options, &self.dir, self.address, self.postgres.as_ref());
+        self.process = spawn(&self.options, &self.dir, self.address, self.postgres.as_ref(), None);
         self.wait_until_ready();
+    }
+
+    /// As [`restart`](TestServer::restart), logging what this filter lets through.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start.
+    pub fn restart_logging(&mut self, filter: &str) {
+        self.kill();
+        let postgres = self.postgres.as_ref();
+        self.process = spawn(&self.options, &self.dir, self.address, postgres, Some(filter));
+        self.wait_until_ready();
+    }
+
+    /// Returns everything in the database as text, bytes in hexadecimal; `None` on SQLite, whose file is in the data
+    /// folder.
+    #[must_use]
+    pub fn dump(&self) -> Option<String> {
+        self.postgres.as_ref().map(TestDatabase::dump)
     }
 
     /// Returns `tripline admin` for this server's data, which is to be stopped.
@@ -248,7 +267,13 @@ fn send(pid: Pid, signal: Signal) {
     let _ = kill(pid, signal);
 }
 
-fn spawn(options: &ServerOptions, dir: &TempDir, address: SocketAddr, postgres: Option<&TestDatabase>) -> Child {
+fn spawn(
+    options: &ServerOptions,
+    dir: &TempDir,
+    address: SocketAddr,
+    postgres: Option<&TestDatabase>,
+    filter: Option<&str>,
+) -> Child {
     let log = log_to(dir.path());
     let log_too = log.try_clone().expect("the log can be shared");
     // Killed with the thread that started it, so that an aborted test leaves nothing behind.
@@ -263,6 +288,9 @@ fn spawn(options: &ServerOptions, dir: &TempDir, address: SocketAddr, postgres: 
     command.args(["--trusted-proxies", "127.0.0.1"]);
     if let Some(database) = postgres {
         command.args(["--database-url", &database.url()]);
+    }
+    if let Some(filter) = filter {
+        command.args(["--log", filter]);
     }
     command
         .env_clear()

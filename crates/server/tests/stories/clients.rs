@@ -56,6 +56,13 @@ fn python_gitlab_manages_environments_and_deployments(server: &mut TestServer) {
     run(server, "environments.py", &[&project.path]);
 }
 
+story!(schemathesis_finds_no_answer_that_breaks_the_description, runners: 0);
+
+fn schemathesis_finds_no_answer_that_breaks_the_description(server: &mut TestServer) {
+    run(server, "described.py", &[]);
+    assert!(!server.log().contains("panicked"), "{}", server.log());
+}
+
 /// Runs one of our scripts around the unmodified library.
 fn run(server: &TestServer, script: &str, arguments: &[&str]) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(script);
