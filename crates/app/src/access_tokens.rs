@@ -1,7 +1,9 @@
 //! Personal and impersonation access tokens: create, list, rotate, revoke (rest-api.md 15).
 
 use model::{AccessToken, AccessTokenId, Timestamp, User, UserId};
+pub use store::ops::access_tokens::OrderBy;
 use store::ops::access_tokens::{AccessTokenFilter, NewAccessToken};
+use store::ops::members::Place;
 use store::ops::page::{Page, Sort};
 use store::{Tx, ops};
 
@@ -32,12 +34,12 @@ pub const SCOPES: &[&str] = &[
 pub const OWN_SCOPES: &[&str] = &["k8s_proxy", "self_rotate"];
 
 /// Days that a rotated token lives when nothing else is said.
-const ROTATED_DAYS: i64 = 7;
+pub(crate) const ROTATED_DAYS: i64 = 7;
 
 /// Longest description in characters.
-const MAX_DESCRIPTION: usize = 255;
+pub(crate) const MAX_DESCRIPTION: usize = 255;
 
-const DAY: i64 = 86_400_000_000;
+pub(crate) const DAY: i64 = 86_400_000_000;
 
 /// What a new token is to be.
 #[derive(Clone, Debug)]
@@ -80,8 +82,29 @@ pub struct Wanted {
     pub last_used: (Option<Timestamp>, Option<Timestamp>),
     /// Expires after, before.
     pub expires: (Option<Timestamp>, Option<Timestamp>),
-    /// Order by id.
+    /// By what they are listed.
+    pub order_by: OrderBy,
+    /// In which direction.
     pub sort: Sort,
+}
+
+impl Wanted {
+    /// The filter of the store; `bots_of` makes it one of project or group access tokens.
+    pub(crate) fn filter(&self, now: Timestamp, bots_of: Option<Place>) -> AccessTokenFilter<'_> {
+        AccessTokenFilter {
+            user_id: self.user_id,
+            bots_of,
+            revoked: self.revoked,
+            active_at: self.active.map(|active| (active, now)),
+            search: self.search.as_deref(),
+            impersonation: Some(false),
+            created: self.created,
+            last_used: self.last_used,
+            expires: self.expires,
+            order_by: self.order_by,
+            sort: self.sort,
+        }
+    }
 }
 
 /// Which token a call is about.
@@ -124,6 +147,9 @@ pub async fn create_for(app: &App, caller: &Caller, user_id: UserId, new: NewTok
 /// 401; 400 for values out of range.
 pub async fn create_own(app: &App, caller: &Caller, new: NewToken) -> Result<Made> {
     let user = caller.user().ok_or(Error::Unauthorized)?;
+    if user.is_bot {
+        return Err(Error::forbidden());
+    }
     if new.scopes.iter().any(|scope| !OWN_SCOPES.contains(&scope.as_str())) {
         return Err(Error::parameter("scopes does not have a valid value"));
     }
@@ -145,7 +171,7 @@ pub async fn create_in_session(app: &App, caller: &Caller, new: NewToken) -> Res
     }
 }
 
-/// Lists tokens by id and their number: one's own, or any for administrators.
+/// Lists tokens and their number: one's own, or any for administrators.
 ///
 /// # Errors
 ///
@@ -157,20 +183,10 @@ pub async fn list(app: &App, caller: &Caller, wanted: Wanted, page: Page) -> Res
         None if !caller.is_admin() => Some(user.id),
         asked => asked,
     };
-    let now = app.clock.now();
+    let (wanted, now) = (Wanted { user_id, ..wanted }, app.clock.now());
     app.store
         .read(move |tx| {
-            let filter = AccessTokenFilter {
-                user_id,
-                revoked: wanted.revoked,
-                active_at: wanted.active.map(|active| (active, now)),
-                search: wanted.search.as_deref(),
-                impersonation: Some(false),
-                created: wanted.created,
-                last_used: wanted.last_used,
-                expires: wanted.expires,
-                sort: wanted.sort,
-            };
+            let filter = wanted.filter(now, None);
             let tokens = ops::access_tokens::list(tx, &filter, page)?;
             Ok((tokens, ops::access_tokens::count(tx, &filter)?))
         })
@@ -207,7 +223,7 @@ pub async fn rotate(app: &App, caller: &Caller, which: Which, expires_at: Option
             let old = find(tx, &caller, id)?;
             let is_over = old.expires_at.is_some_and(|at| at <= now);
             if is_over || !ops::access_tokens::revoke(tx, old.id, now)? {
-                return Err(Error::BadRequest("token already revoked".to_owned()));
+                return Err(Error::BadRequest("Token already revoked".to_owned()));
             }
             Ok::<_, Error>(ops::access_tokens::create(
                 tx,
@@ -314,11 +330,11 @@ fn check_expiry(app: &App, at: Timestamp) -> Result<Timestamp> {
     Ok(at)
 }
 
-fn latest_expiry(app: &App) -> Timestamp {
+pub(crate) fn latest_expiry(app: &App) -> Timestamp {
     Timestamp(start_of_day(app.clock.now()).0 + app.settings.max_token_lifetime_days * DAY)
 }
 
-const fn start_of_day(now: Timestamp) -> Timestamp {
+pub(crate) const fn start_of_day(now: Timestamp) -> Timestamp {
     Timestamp(now.0 - now.0.rem_euclid(DAY))
 }
 

@@ -9,7 +9,7 @@ use store::{StoreError, Tx, ops};
 
 use crate::caller::Caller;
 use crate::error::{Error, Result};
-use crate::{App, names};
+use crate::{App, lookup, names};
 
 /// Most levels of groups in groups (GitLab: 20).
 const MAX_DEPTH: usize = 20;
@@ -153,6 +153,9 @@ pub async fn namespace(app: &App, caller: &Caller, key: GroupKey) -> Result<Name
 /// 401; 403 when the caller is not a Maintainer of the group around it; 404 for that; 400 for bad or taken names.
 pub async fn create(app: &App, caller: &Caller, new: NewGroup) -> Result<Named> {
     let owner = caller.user().ok_or(Error::Unauthorized)?.id;
+    if new.parent_id.is_none() && caller.user().is_some_and(|user| user.is_bot) {
+        return Err(Error::forbidden());
+    }
     names::check_name(&new.name)?;
     let (this, caller) = (app.clone(), caller.clone());
     app.store
@@ -279,6 +282,7 @@ pub fn named(tx: &mut dyn Tx, namespace: Namespace) -> Result<Named, StoreError>
 /// What the database said.
 pub fn role(app: &App, tx: &mut dyn Tx, caller: &Caller, namespace: &Namespace) -> Result<AccessLevel, StoreError> {
     match caller.user() {
+        Some(user) if lookup::is_dead_bot(app, tx, user)? => Ok(AccessLevel::None),
         Some(user) => ops::members::level_in_group(tx, namespace.id, user.id, app.clock.now()),
         None => Ok(AccessLevel::None),
     }

@@ -41,6 +41,7 @@ pub mod push;
 pub mod remote_files;
 pub mod repository;
 pub mod resource_groups;
+pub mod resource_tokens;
 pub mod runners;
 pub mod schedules;
 pub mod sessions;

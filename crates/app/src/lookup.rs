@@ -95,7 +95,20 @@ pub fn role(app: &App, tx: &mut dyn Tx, user: &User, project: &Project) -> Resul
     if project.namespace_id == user.namespace_id {
         return Ok(AccessLevel::Owner);
     }
+    if is_dead_bot(app, tx, user)? {
+        return Ok(AccessLevel::None);
+    }
     ops::members::level_in_project(tx, project.id, user.id, app.clock.now())
+}
+
+/// Whether a bot has lost all its access tokens: it is kept for a while, for the record, and may do nothing, nor may
+/// trigger tokens and schedules that it made.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn is_dead_bot(app: &App, tx: &mut dyn Tx, user: &User) -> Result<bool, StoreError> {
+    Ok(user.is_bot && !ops::bots::is_alive(tx, user.id, app.clock.now())?)
 }
 
 /// The job of a job token, whatever its status; `None` when we did not make the token or the job was

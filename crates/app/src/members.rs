@@ -87,7 +87,13 @@ pub async fn add(
             found.require_above(level)?;
             let mut added = Vec::with_capacity(users.len());
             for user in &users {
-                ops::users::get(tx, *user)?.ok_or(Error::NotFound("User"))?;
+                let is_bot = ops::users::get(tx, *user)?.ok_or(Error::NotFound("User"))?.is_bot;
+                if is_bot && members::get(tx, found.place, *user)?.is_none() {
+                    return Err(Error::invalid(
+                        "user",
+                        "project bots cannot be added to other groups / projects",
+                    ));
+                }
                 let member = Member {
                     user_id: *user,
                     level,
@@ -126,6 +132,7 @@ pub async fn update(
         .write(move |tx| {
             let found = find(&this, tx, &caller, &of, true)?;
             let member = members::get(tx, found.place, user)?.ok_or(Error::RecordNotFound)?;
+            refuse_bot(tx, user)?;
             found.require_above(member.level)?;
             found.require_above(level)?;
             if member.level == AccessLevel::Owner && level != AccessLevel::Owner {
@@ -156,6 +163,7 @@ pub async fn remove(app: &App, caller: &Caller, of: Of, user: UserId) -> Result<
             let oneself = caller.user().is_some_and(|who| who.id == user);
             let found = find(&this, tx, &caller, &of, !oneself)?;
             let member = members::get(tx, found.place, user)?.ok_or(Error::RecordNotFound)?;
+            refuse_bot(tx, user)?;
             if !oneself {
                 found.require_above(member.level)?;
             }
@@ -206,6 +214,14 @@ fn find(app: &App, tx: &mut dyn Tx, caller: &Caller, of: &Of, manage: bool) -> R
                 is_admin,
             })
         }
+    }
+}
+
+/// The role of a bot is that of its token.
+fn refuse_bot(tx: &mut dyn Tx, user: UserId) -> Result<()> {
+    match ops::bots::place(tx, user)? {
+        Some(_) => Err(Error::forbidden()),
+        None => Ok(()),
     }
 }
 

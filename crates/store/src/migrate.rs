@@ -36,6 +36,7 @@ pub(crate) static MIGRATIONS: &[Migration] = &[
     migration!(13, "0013"),
     migration!(14, "0014"),
     migration!(15, "0015"),
+    migration!(16, "0016"),
 ];
 
 /// The table of applied migrations; the same text serves both databases.

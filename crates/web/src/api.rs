@@ -23,6 +23,7 @@ mod pipelines;
 mod projects;
 mod protected;
 mod resource_groups;
+mod resource_tokens;
 mod runners;
 mod schedules;
 mod settings;
@@ -65,6 +66,7 @@ pub(crate) fn routes() -> Router {
         .merge(projects::routes())
         .merge(protected::routes())
         .merge(resource_groups::routes())
+        .merge(resource_tokens::routes())
         .merge(runners::routes())
         .merge(schedules::routes())
         .merge(settings::routes())

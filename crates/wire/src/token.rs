@@ -94,3 +94,17 @@ pub struct AccessToken {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
 }
+
+/// A project or group access token.
+#[derive(Clone, Debug, Serialize)]
+pub struct ResourceAccessToken {
+    /// What every access token has.
+    #[serde(flatten)]
+    pub token: AccessToken,
+    /// The role of its bot.
+    pub access_level: i64,
+    /// `project` or `group`.
+    pub resource_type: &'static str,
+    /// Id of the project or group.
+    pub resource_id: i64,
+}

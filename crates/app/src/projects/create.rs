@@ -72,6 +72,13 @@ pub async fn create(app: &App, caller: &Caller, new: NewProject) -> Result<Shown
 fn insert(app: &App, tx: &mut dyn Tx, caller: &Caller, new: &NewProject) -> Result<Project> {
     let creator = caller.user().ok_or(Error::Unauthorized)?;
     let namespace = namespace(app, tx, caller, new.namespace_id.unwrap_or(creator.namespace_id))?;
+    // What a bot owned would go with its token.
+    if creator.is_bot && namespace.id == creator.namespace_id {
+        return Err(Error::invalid(
+            "limit_reached",
+            "You cannot create projects in your personal namespace. Contact your GitLab administrator.",
+        ));
+    }
     let (name, path) = names_of(new)?;
     names::check_name(&name)?;
     names::check_inner_path("path", &path)?;

@@ -73,6 +73,32 @@ def main(url, token, path):
     expect(gl.projects.get(created.id).description, "made by a test")
     created.delete()
 
+    step("project and group access tokens")
+    group = gl.groups.create({"name": "token-group", "path": "token-group"})
+    for place in (project, group):
+        made = place.access_tokens.create(
+            {"name": "bot", "scopes": ["api"], "access_level": 30, "description": "by a test"}
+        )
+        expect([token.id for token in place.access_tokens.list(state="active")], [made.id])
+        found = place.access_tokens.get(made.id)
+        expect((found.name, found.access_level, found.active), ("bot", 30, True))
+        bot = gitlab.Gitlab(url, private_token=made.token)
+        bot.auth()
+        expect((bot.user.id, bot.user.bot), (made.user_id, True))
+        expect(bot.personal_access_tokens.get("self").id, made.id)
+        rotated = place.access_tokens.rotate(made.id)
+        refused(GitlabAuthenticationError, 401, bot.auth)
+        bot = gitlab.Gitlab(url, oauth_token=rotated["token"])
+        bot.auth()
+        expect(bot.user.id, made.user_id)
+        rotating = (bot.projects if place is project else bot.groups).get(place.id, lazy=True)
+        own = rotating.access_tokens.rotate("self")
+        found = place.access_tokens.get(own["id"])
+        found.delete()
+        expect(place.access_tokens.list(state="active"), [])
+        expect(len(place.access_tokens.list(state="inactive")), 3)
+    group.delete()
+
     step("branches and tags")
     expect([branch.name for branch in project.branches.list()], ["main"])
     expect([tag.name for tag in project.tags.list()], ["v1"])

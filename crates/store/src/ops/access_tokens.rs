@@ -3,6 +3,7 @@
 use model::{AccessToken, AccessTokenId, Timestamp, User, UserId};
 
 use super::filter::Filter;
+use super::members::Place;
 use super::page::{Page, Sort};
 use super::users::{self, user_columns};
 use crate::error::StoreError;
@@ -32,11 +33,41 @@ pub struct NewAccessToken<'a> {
     pub created_at: Timestamp,
 }
 
+/// What tokens are listed by; those that are equal in it by id.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OrderBy {
+    /// Id.
+    #[default]
+    Id,
+    /// When they were created.
+    Created,
+    /// When they end; those without an end last.
+    Expires,
+    /// When they were last used; those that never were last.
+    LastUsed,
+    /// Name.
+    Name,
+}
+
+impl OrderBy {
+    const fn sql(self) -> &'static str {
+        match self {
+            OrderBy::Id => "",
+            OrderBy::Created => "t.created_at @, ",
+            OrderBy::Expires => "t.expires_at IS NULL, t.expires_at @, ",
+            OrderBy::LastUsed => "t.last_used_at IS NULL, t.last_used_at @, ",
+            OrderBy::Name => "lower(t.name) @, ",
+        }
+    }
+}
+
 /// Which tokens to list (rest-api.md 15).
 #[derive(Clone, Debug, Default)]
 pub struct AccessTokenFilter<'a> {
     /// Only of this user.
     pub user_id: Option<UserId>,
+    /// Only of the bots of this project or group.
+    pub bots_of: Option<Place>,
     /// Only revoked or not revoked ones.
     pub revoked: Option<bool>,
     /// Only those that work (or not) at this time.
@@ -51,7 +82,9 @@ pub struct AccessTokenFilter<'a> {
     pub last_used: (Option<Timestamp>, Option<Timestamp>),
     /// Expires after, before.
     pub expires: (Option<Timestamp>, Option<Timestamp>),
-    /// Order by id.
+    /// By what they are listed.
+    pub order_by: OrderBy,
+    /// In which direction.
     pub sort: Sort,
 }
 
@@ -122,7 +155,7 @@ pub fn get(tx: &mut dyn Tx, id: AccessTokenId) -> Result<Option<AccessToken>, St
     tx.optional(&GET, params![id], read)
 }
 
-/// Lists tokens by id.
+/// Lists tokens.
 ///
 /// # Errors
 ///
@@ -134,7 +167,8 @@ pub fn list(tx: &mut dyn Tx, filter: &AccessTokenFilter<'_>, page: Page) -> Resu
         filter,
         search.as_deref(),
     );
-    query.push(&format!("ORDER BY t.id {}", filter.sort.sql()));
+    let by = filter.order_by.sql().replace('@', filter.sort.sql());
+    query.push(&format!("ORDER BY {by}t.id {}", filter.sort.sql()));
     query.page(page);
     let (sql, params) = query.finish("access_tokens::list");
     tx.all(&sql, &params, read)
@@ -177,6 +211,21 @@ pub fn touch(tx: &mut dyn Tx, id: AccessTokenId, now: Timestamp) -> Result<(), S
 fn select<'a>(select: &str, filter: &AccessTokenFilter<'_>, search: Option<&'a str>) -> Filter<'a> {
     let mut query = Filter::new(select);
     query.and_some("t.user_id = ?", filter.user_id);
+    match filter.bots_of {
+        Some(Place::Project(id)) => {
+            query.and_with(
+                "t.user_id IN (SELECT user_id FROM resource_bots WHERE project_id = ?)",
+                id,
+            );
+        }
+        Some(Place::Group(id)) => {
+            query.and_with(
+                "t.user_id IN (SELECT user_id FROM resource_bots WHERE namespace_id = ?)",
+                id,
+            );
+        }
+        None => {}
+    }
     match filter.revoked {
         Some(true) => query.and("t.revoked_at IS NOT NULL"),
         Some(false) => query.and("t.revoked_at IS NULL"),

@@ -13,6 +13,7 @@ macro_rules! unfinished {
 
 pub mod access_tokens;
 pub mod artifacts;
+pub mod bots;
 pub mod bridges;
 pub mod definitions;
 pub mod deployments;
@@ -61,6 +62,7 @@ pub fn statements() -> Vec<&'static Sql> {
     [
         access_tokens::STATEMENTS,
         artifacts::STATEMENTS,
+        bots::STATEMENTS,
         bridges::STATEMENTS,
         definitions::STATEMENTS,
         deployments::STATEMENTS,

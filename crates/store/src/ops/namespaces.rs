@@ -5,6 +5,7 @@ mod list;
 use model::{Namespace, NamespaceId, Timestamp, UserId, Visibility};
 
 use super::key;
+use super::members::Place;
 use super::page::Page;
 use crate::error::StoreError;
 use crate::row::{Row, column};
@@ -149,12 +150,13 @@ pub fn path_taken(tx: &mut dyn Tx, full_path: &str) -> Result<bool, StoreError> 
     tx.one(&PATH_TAKEN, params![&key(full_path)], column)
 }
 
-/// Deletes an empty namespace.
+/// Deletes an empty namespace, with the bots of a group.
 ///
 /// # Errors
 ///
 /// [`StoreError::ForeignKey`] when projects or groups are still in it.
 pub fn delete(tx: &mut dyn Tx, id: NamespaceId) -> Result<bool, StoreError> {
+    super::bots::delete_of(tx, Place::Group(id))?;
     Ok(tx.execute(&DELETE, params![id])? > 0)
 }
 

@@ -235,6 +235,7 @@ pub fn delete_step(tx: &mut dyn Tx, id: ProjectId) -> Result<Deleted, StoreError
         return Ok(deleted);
     }
     tx.execute(&DELETE_VARIABLES, params![id])?;
+    super::bots::delete_of(tx, super::members::Place::Project(id))?;
     tx.execute(&DELETE, params![id])?;
     deleted.is_done = true;
     Ok(deleted)

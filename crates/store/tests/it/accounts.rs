@@ -2,10 +2,11 @@
 
 use model::{Timestamp, UserId, UserState};
 use store::ops::access_tokens::{self, AccessTokenFilter, NewAccessToken};
+use store::ops::members::Place;
 use store::ops::page::{Page, Sort};
 use store::ops::preferences::{self, Preferences};
 use store::ops::users::UserFilter;
-use store::ops::{namespaces, settings, users};
+use store::ops::{bots, namespaces, settings, users};
 
 use crate::fixture::{self, NOW, on_both};
 
@@ -113,6 +114,35 @@ on_both! {
         assert!(opened.write(move |tx| access_tokens::revoke(tx, id, NOW)));
         assert!(!opened.write(move |tx| access_tokens::revoke(tx, id, LATER)), "once is for ever");
         assert_eq!(opened.read(move |tx| access_tokens::get(tx, id)).expect("stored").revoked_at, Some(NOW));
+    }
+
+    fn a_bot_lives_as_long_as_a_token_of_it(opened) {
+        let (bot, project) = opened.write(|tx| {
+            let bot = fixture::user(tx, "bot")?;
+            let owner = fixture::user(tx, "ada")?;
+            let project = fixture::project(tx, &owner, "tool")?;
+            bots::add(tx, bot.id, Place::Project(project.id))?;
+            access_tokens::create(tx, &new_token(bot.id, &[1; 32], "first", Some(LATER)))?;
+            access_tokens::create(tx, &new_token(bot.id, &[2; 32], "second", None))?;
+            Ok((bot.id, project.id))
+        });
+        let place = Place::Project(project);
+        assert_eq!(opened.read(move |tx| bots::place(tx, bot)), Some(place));
+        let second = opened.read(|tx| access_tokens::by_digest(tx, &[2; 32])).expect("stored").0.id;
+        let state = move |now: Timestamp| {
+            opened.read(move |tx| Ok((bots::is_alive(tx, bot, now)?, bots::left_behind(tx, now, 9)?.len())))
+        };
+        let after = Timestamp(LATER.0 + 1);
+        assert_eq!((state(NOW), state(after)), ((true, 0), (true, 0)), "one has no end");
+        opened.write(move |tx| access_tokens::revoke(tx, second, NOW));
+        assert_eq!((state(NOW), state(after)), ((true, 0), (false, 1)));
+        let names = opened.read(move |tx| {
+            let filter = AccessTokenFilter { bots_of: Some(place), sort: Sort::Asc, ..AccessTokenFilter::default() };
+            Ok(access_tokens::list(tx, &filter, Page::all())?.into_iter().map(|token| token.name).collect::<Vec<_>>())
+        });
+        assert_eq!(names, ["first", "second"]);
+        opened.write(move |tx| bots::delete_of(tx, place));
+        assert_eq!(opened.read(move |tx| users::get(tx, bot)), None);
     }
 
     fn the_last_use_of_a_token_is_noted_every_ten_minutes(opened) {

@@ -1,6 +1,6 @@
 //! Personal and impersonation access tokens (rest-api.md 15).
 
-use app::access_tokens::{self, Made, NewToken, SCOPES, Wanted, Which};
+use app::access_tokens::{self, Made, NewToken, OrderBy, SCOPES, Wanted, Which};
 use app::{App, Sort};
 use axum::Json;
 use axum::extract::State;
@@ -47,7 +47,21 @@ async fn list(State(app): State<App>, call: Call) -> ApiResult<Response> {
     ))
 }
 
-fn wanted(reader: &mut Reader<'_>) -> Wanted {
+/// Reads which tokens to list. A word that `sort` does not know counts as none, as in GitLab.
+pub(super) fn wanted(reader: &mut Reader<'_>) -> Wanted {
+    let sort = reader.text("sort").unwrap_or_default();
+    let (by, direction) = sort.rsplit_once('_').unwrap_or_default();
+    let order_by = match by {
+        "created" => OrderBy::Created,
+        "expires" => OrderBy::Expires,
+        "last_used" => OrderBy::LastUsed,
+        "name" => OrderBy::Name,
+        _ => OrderBy::Id,
+    };
+    let sort = match direction {
+        "desc" => Sort::Desc,
+        _ => Sort::Asc,
+    };
     Wanted {
         user_id: reader.int("user_id").map(UserId),
         active: reader
@@ -58,10 +72,8 @@ fn wanted(reader: &mut Reader<'_>) -> Wanted {
         created: (reader.time("created_after"), reader.time("created_before")),
         last_used: (reader.time("last_used_after"), reader.time("last_used_before")),
         expires: (day(reader, "expires_after"), day(reader, "expires_before")),
-        sort: match reader.one_of("sort", &["created_asc", "created_desc", "id_asc", "id_desc"]) {
-            Some("created_desc" | "id_desc") => Sort::Desc,
-            _ => Sort::Asc,
-        },
+        order_by,
+        sort,
     }
 }
 
@@ -155,7 +167,7 @@ fn new_token(reader: &mut Reader<'_>, impersonation: bool) -> NewToken {
 }
 
 /// Reads a day as its first moment in UTC.
-fn day(reader: &mut Reader<'_>, name: &str) -> Option<Timestamp> {
+pub(super) fn day(reader: &mut Reader<'_>, name: &str) -> Option<Timestamp> {
     reader.date(name).map(crate::params::start_of_day)
 }
 

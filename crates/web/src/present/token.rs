@@ -1,10 +1,11 @@
 //! Trigger tokens and access tokens.
 
 use app::ExternalUrl;
+use app::resource_tokens::{self, Place};
 use app::triggers::Shown;
 use model::{AccessToken, Timestamp};
 use wire::Day;
-use wire::token::{AccessToken as AccessTokenJson, PreviousTrigger, Trigger, TriggerLimits};
+use wire::token::{AccessToken as AccessTokenJson, PreviousTrigger, ResourceAccessToken, Trigger, TriggerLimits};
 
 use super::{maybe_time, time, user};
 
@@ -64,5 +65,20 @@ pub fn access_token(token: &AccessToken, now: Timestamp, whole: Option<String>) 
         expires_at: token.expires_at.map(|at| Day(at.0)),
         impersonation: token.impersonation.then_some(true),
         token: whole,
+    }
+}
+
+/// A project or group access token; `whole` as in [`access_token`].
+#[must_use]
+pub fn resource_token(shown: &resource_tokens::Shown, now: Timestamp, whole: Option<String>) -> ResourceAccessToken {
+    let (resource_type, resource_id) = match shown.place {
+        Place::Project(id) => ("project", id.0),
+        Place::Group(id) => ("group", id.0),
+    };
+    ResourceAccessToken {
+        token: access_token(&shown.token, now, whole),
+        access_level: shown.level.number(),
+        resource_type,
+        resource_id,
     }
 }

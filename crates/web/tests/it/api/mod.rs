@@ -14,6 +14,7 @@ mod members;
 mod projects;
 mod remembered;
 mod repository;
+mod resource_tokens;
 mod runners;
 mod schedules;
 mod settings;

@@ -87,7 +87,7 @@ fn promised(row: &Row, column: &str, who: Who, least: Least) -> u16 {
         (Who::Nobody, "Public") => 401,
         (Who::Nobody, _) => row.number("Anonymous"),
         (Who::Stranger, "Private") => 404,
-        _ => 403,
+        _ => row.refusal(column),
     }
 }
 
@@ -273,6 +273,44 @@ async fn each_kind_of_token_is_good_for_what_the_table_says() {
             for (credential, promised) in calls {
                 let answered = world.call(&row, place, &credential, promised == row.answer()).await;
                 differences.note(&row, &credential.name, section, promised, answered);
+            }
+        }
+    }
+    differences.expect_none();
+}
+
+#[tokio::test]
+async fn project_and_group_tokens_are_members_of_their_role() {
+    let mut differences = Differences::default();
+    for (level, role) in [(20, 2), (40, 4), (50, 5)] {
+        let world = World::start().await;
+        for (section, root, place) in [
+            ("Projects", "projects", &world.projects[0]),
+            ("Groups", "groups", &world.groups[0]),
+        ] {
+            let new = serde_json::json!({"name": "bot", "scopes": ["api"], "access_level": level});
+            let line = format!("POST /{root}/{}/access_tokens", place.id);
+            let made = world.made(&line, new).await;
+            let bot = Credential::token(format!("bot {}", ROLES[role]), made["token"].as_str().unwrap());
+            for row in rows_of(section) {
+                let least = row.needs("Private").open;
+                let own = matches!(least, Least::OwnInProject | Least::OnlyOwn);
+                let promised = match (row.method(), row.path()) {
+                    // It would be another token afterwards.
+                    (_, path) if path.ends_with("/self/rotate") => continue,
+                    ("POST", path) if path.ends_with("/access_tokens") => 400,
+                    ("POST", path) if path.ends_with("{token_id}/rotate") => 401,
+                    // The runner is another project's, and what is deleted is another place.
+                    ("POST", "/api/v4/projects/{id}/runners") => 403,
+                    ("DELETE", "/api/v4/projects/{id}" | "/api/v4/groups/{id}") if least <= Least::Role(role) => 404,
+                    // What is there belongs to somebody else.
+                    _ if own => 403,
+                    _ => promised(&row, "Private", Who::Member(role), least),
+                };
+                let answered = world
+                    .call(&row, place, &bot, promised == row.answer() || promised == 404)
+                    .await;
+                differences.note(&row, &bot.name, section, promised, answered);
             }
         }
     }

@@ -132,6 +132,15 @@ impl World {
                     (false, _) => "stable".to_owned(),
                 }
             }
+            "token_id" if fresh => {
+                let root = if path.starts_with("/api/v4/groups") {
+                    "groups"
+                } else {
+                    "projects"
+                };
+                let line = format!("POST /{root}/{}/access_tokens", place.id);
+                self.made(&line, access_token("gone")).await["id"].to_string()
+            }
             "target_project_id" | "target_group_id" => self.target(name, place).await,
             "runner_id" => self.runner(place).await,
             "branch" if deletes && fresh => {
@@ -269,6 +278,7 @@ impl World {
             | ("POST", "/pipeline_schedules/{pipeline_schedule_id}/variables") => {
                 json!({"key": format!("N{number}"), "value": "value"})
             }
+            ("POST", path) if path.ends_with("/access_tokens") => access_token("new"),
             ("POST", "/trigger_log/{log_id}/repeat") => json!({"commit": "newest"}),
             ("POST" | "PUT", "/hooks" | "/hooks/{hook_id}") => json!({"url": "https://1.2.3.4/"}),
             ("POST", path) if path.ends_with("/members") => {
@@ -342,4 +352,9 @@ fn query(path: &str) -> &'static str {
         "/repository/files/{file_path}" | "/repository/files/{file_path}/raw" => "?ref=main",
         _ => "",
     }
+}
+
+/// A project or group access token to be made.
+pub(crate) fn access_token(name: &str) -> Value {
+    json!({"name": name, "scopes": ["read_api"], "access_level": 10})
 }

@@ -74,8 +74,19 @@ impl Row {
             .unwrap_or_else(|_| panic!("`{}`: {column} is no status", self.endpoint))
     }
 
+    /// The status for users who see the place and whose role is too small.
+    pub(crate) fn refusal(&self, column: &str) -> u16 {
+        let cell = self.cell(column);
+        let given = cell.split_once(" (").and_then(|(_, rest)| rest.strip_suffix(')'));
+        given.map_or(403, |text| {
+            text.parse()
+                .unwrap_or_else(|_| panic!("`{}`: `{text}` is no status", self.endpoint))
+        })
+    }
+
     pub(crate) fn needs(&self, column: &str) -> Needs {
-        let text = self.cell(column);
+        let cell = self.cell(column);
+        let text = cell.split_once(" (").map_or(cell, |(text, _)| text);
         let (word, depends) = match text.strip_suffix('†') {
             Some(word) => (word, true),
             None => (text, false),

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use store::ops::{self, sessions::NewSession};
 use tower::ServiceExt as _;
 
-use super::requests::deployment;
+use super::requests::{access_token, deployment};
 use super::table::ROLES;
 use crate::api::{Api, ROOT};
 
@@ -251,6 +251,10 @@ impl World {
         };
         place.things.insert("user_id", self.users["target"].id.to_string());
         place.things.insert("key", "SHARED".to_owned());
+        let token = self
+            .made(&format!("POST /groups/{id}/access_tokens"), access_token("g"))
+            .await;
+        place.things.insert("token_id", token["id"].to_string());
         place
     }
 
@@ -299,6 +303,8 @@ impl World {
         self.made_by("", &format!("POST {at}/trigger/pipeline"), call).await;
         let log = self.made(&format!("GET {at}/trigger_log"), Value::Null).await;
         things.insert("log_id", log[0]["id"].to_string());
+        let token = self.made(&format!("POST {at}/access_tokens"), access_token("p")).await;
+        things.insert("token_id", token["id"].to_string());
         let hook = json!({"url": "https://1.2.3.4/", "custom_headers": [{"key": "X-A", "value": "v"}],
             "url_variables": [{"key": "v", "value": "x"}]});
         let hook = self.made(&format!("POST {at}/hooks"), hook).await;
