@@ -8,6 +8,7 @@ use store::ops::page::{Page, Sort};
 use store::{Tx, ops};
 
 use crate::App;
+use crate::audit::{self, Event};
 use crate::caller::{Caller, Credential};
 use crate::error::{Error, Result};
 use crate::keys::{ACCESS_TOKEN_PREFIX, new_token};
@@ -137,7 +138,7 @@ pub fn require_admin(caller: &Caller) -> Result<&User> {
 /// 401, 403; 404 for an unknown user; 400 for values out of range.
 pub async fn create_for(app: &App, caller: &Caller, user_id: UserId, new: NewToken) -> Result<Made> {
     require_admin(caller)?;
-    create(app, user_id, new).await
+    create(app, caller, user_id, new).await
 }
 
 /// Creates a token for the caller, with few scopes: a token must not be able to make a stronger one.
@@ -153,7 +154,7 @@ pub async fn create_own(app: &App, caller: &Caller, new: NewToken) -> Result<Mad
     if new.scopes.iter().any(|scope| !OWN_SCOPES.contains(&scope.as_str())) {
         return Err(Error::parameter("scopes does not have a valid value"));
     }
-    create(app, user.id, new).await
+    create(app, caller, user.id, new).await
 }
 
 /// Creates a token for the caller, with any scopes: only in a session, which could do all of it anyway.
@@ -164,7 +165,7 @@ pub async fn create_own(app: &App, caller: &Caller, new: NewToken) -> Result<Mad
 pub async fn create_in_session(app: &App, caller: &Caller, new: NewToken) -> Result<Made> {
     match caller {
         Caller::User(user) if matches!(user.credential, Credential::Browser(_) | Credential::Session) => {
-            create(app, user.user.id, new).await
+            create(app, caller, user.user.id, new).await
         }
         Caller::Anonymous => Err(Error::Unauthorized),
         _ => Err(Error::forbidden()),
@@ -210,7 +211,7 @@ pub async fn get(app: &App, caller: &Caller, which: Which) -> Result<AccessToken
 /// As [`get`]; 400 when it is revoked or expired already, or the new end is out of range.
 pub async fn rotate(app: &App, caller: &Caller, which: Which, expires_at: Option<Timestamp>) -> Result<Made> {
     let (id, caller) = (id_of(caller, which)?, caller.clone());
-    let now = app.clock.now();
+    let (this, now) = (app.clone(), app.clock.now());
     let expires_at = match expires_at {
         Some(at) => check_expiry(app, at)?,
         None => Timestamp(start_of_day(now).0 + ROTATED_DAYS * DAY),
@@ -225,7 +226,7 @@ pub async fn rotate(app: &App, caller: &Caller, which: Which, expires_at: Option
             if is_over || !ops::access_tokens::revoke(tx, old.id, now)? {
                 return Err(Error::BadRequest("Token already revoked".to_owned()));
             }
-            Ok::<_, Error>(ops::access_tokens::create(
+            let token = ops::access_tokens::create(
                 tx,
                 &NewAccessToken {
                     user_id: old.user_id,
@@ -237,7 +238,9 @@ pub async fn rotate(app: &App, caller: &Caller, which: Which, expires_at: Option
                     expires_at: Some(expires_at),
                     created_at: now,
                 },
-            )?)
+            )?;
+            note(&this, tx, &caller, "personal_access_token_rotated", &token)?;
+            Ok::<_, Error>(token)
         })
         .await?;
     Ok(Made { token, text })
@@ -250,19 +253,21 @@ pub async fn rotate(app: &App, caller: &Caller, which: Which, expires_at: Option
 /// As [`get`].
 pub async fn revoke(app: &App, caller: &Caller, which: Which) -> Result<()> {
     let (id, caller) = (id_of(caller, which)?, caller.clone());
-    let now = app.clock.now();
+    let (this, now) = (app.clone(), app.clock.now());
     app.store
         .write(move |tx| {
             let token = find(tx, &caller, id)?;
-            ops::access_tokens::revoke(tx, token.id, now)?;
+            if ops::access_tokens::revoke(tx, token.id, now)? {
+                note(&this, tx, &caller, "personal_access_token_revoked", &token)?;
+            }
             Ok(())
         })
         .await
 }
 
-async fn create(app: &App, user_id: UserId, new: NewToken) -> Result<Made> {
+async fn create(app: &App, caller: &Caller, user_id: UserId, new: NewToken) -> Result<Made> {
     check(&new)?;
-    let now = app.clock.now();
+    let (this, caller, now) = (app.clone(), caller.clone(), app.clock.now());
     let expires_at = match new.expires_at {
         Some(at) => check_expiry(app, at)?,
         None => latest_expiry(app),
@@ -277,7 +282,7 @@ async fn create(app: &App, user_id: UserId, new: NewToken) -> Result<Made> {
             if !user.is_admin && new.scopes.iter().any(is_for_admins) {
                 return Err(Error::invalid("scopes", "can only contain available scopes"));
             }
-            Ok(ops::access_tokens::create(
+            let token = ops::access_tokens::create(
                 tx,
                 &NewAccessToken {
                     user_id: user.id,
@@ -289,10 +294,29 @@ async fn create(app: &App, user_id: UserId, new: NewToken) -> Result<Made> {
                     expires_at: Some(expires_at),
                     created_at: now,
                 },
-            )?)
+            )?;
+            note(&this, tx, &caller, "personal_access_token_created", &token)?;
+            Ok(token)
         })
         .await?;
     Ok(Made { token, text })
+}
+
+/// Writes down what became of a token, as an event of its user.
+fn note(app: &App, tx: &mut dyn Tx, caller: &Caller, name: &'static str, token: &AccessToken) -> Result<()> {
+    let Some(user) = ops::users::get(tx, token.user_id)? else {
+        return Ok(());
+    };
+    let kind = if token.impersonation {
+        "impersonation"
+    } else {
+        "personal"
+    };
+    let what = name.rsplit('_').next().unwrap_or_default();
+    let event = Event::new(name, format!("{kind} access token {what}"))
+        .target("PersonalAccessToken", token.id, token.name.as_str())
+        .with("scopes", token.scopes.join(" "));
+    Ok(audit::note(app, tx, caller, &user, event)?)
 }
 
 fn check(new: &NewToken) -> Result<()> {

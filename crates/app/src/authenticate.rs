@@ -118,7 +118,11 @@ pub fn refresh(app: &App, tx: &mut dyn Tx, caller: &Caller) -> Result<Caller> {
                 Credential::Session => {}
             }
             let credential = known.credential.clone();
-            Ok(Caller::User(Box::new(UserCaller { user, credential })))
+            Ok(Caller::User(Box::new(UserCaller {
+                user,
+                credential,
+                address: None,
+            })))
         }
         Caller::Job(known) => {
             let job = ops::jobs::by_id(tx, known.job.id)?
@@ -151,7 +155,11 @@ async fn user_caller(app: &App, token: String, accept: Accept) -> Result<Caller>
         id: token.id,
         scopes: token.scopes,
     };
-    Ok(Caller::User(Box::new(UserCaller { user, credential })))
+    Ok(Caller::User(Box::new(UserCaller {
+        user,
+        credential,
+        address: None,
+    })))
 }
 
 async fn job_caller(app: &App, token: String) -> Result<Caller> {
@@ -207,6 +215,7 @@ async fn act_as(app: &App, caller: Caller, whom: String) -> Result<Caller> {
     Ok(Caller::User(Box::new(UserCaller {
         user,
         credential: admin.credential,
+        address: None,
     })))
 }
 

@@ -1,6 +1,7 @@
 //! Who calls.
 
 use model::{AccessTokenId, Job, SessionId, User};
+use std::net::IpAddr;
 
 /// The caller of a use case, after authentication.
 #[derive(Clone, Debug)]
@@ -20,6 +21,8 @@ pub struct UserCaller {
     pub user: User,
     /// By what.
     pub credential: Credential,
+    /// Where the call comes from, for the record.
+    pub address: Option<IpAddr>,
 }
 
 /// What proved who a [`UserCaller`] is.
@@ -48,6 +51,24 @@ pub struct JobCaller {
 }
 
 impl Caller {
+    /// The caller, who comes from this address.
+    #[must_use]
+    pub fn from_address(mut self, address: Option<IpAddr>) -> Caller {
+        if let Caller::User(caller) = &mut self {
+            caller.address = address;
+        }
+        self
+    }
+
+    /// Where the call comes from.
+    #[must_use]
+    pub fn address(&self) -> Option<IpAddr> {
+        match self {
+            Caller::User(caller) => caller.address,
+            Caller::Anonymous | Caller::Job(_) => None,
+        }
+    }
+
     /// Returns the user the caller acts as.
     #[must_use]
     pub const fn user(&self) -> Option<&User> {

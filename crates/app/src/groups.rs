@@ -7,6 +7,7 @@ use store::ops::page::Page;
 use store::ops::projects::Viewer;
 use store::{StoreError, Tx, ops};
 
+use crate::audit::{self, Event};
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::{App, lookup, names};
@@ -199,6 +200,8 @@ pub async fn create(app: &App, caller: &Caller, new: NewGroup) -> Result<Named> 
                 expires_at: None,
             };
             ops::members::add(tx, Place::Group(group.id), &member)?;
+            let event = Event::new("group_created", "Added group").with("add", "group");
+            audit::note(&this, tx, &caller, &group, event)?;
             Ok(named(tx, group)?)
         })
         .await
@@ -219,7 +222,11 @@ pub async fn delete(app: &App, caller: &Caller, key: GroupKey) -> Result<()> {
                     status: 409,
                     message: "409 Conflict: the group still has projects or subgroups".to_owned(),
                 }),
-                deleted => Ok(deleted.map(drop)?),
+                deleted => {
+                    deleted?;
+                    let event = Event::new("group_destroyed", "Group destroyed").with("remove", "group");
+                    Ok(audit::note(&this, tx, &caller, &group, event)?)
+                }
             }
         })
         .await

@@ -1,6 +1,7 @@
 //! Settings of the whole server that administrators change while it runs (`/application/settings`).
 
 use crate::App;
+use crate::audit::{self, Entity, Event};
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::runners::registration;
@@ -36,11 +37,20 @@ pub async fn update(
     caller: Caller,
     allow_runner_registration_token: Option<bool>,
 ) -> Result<InstanceSettings> {
+    let this = app.clone();
     app.store
         .write(move |tx| {
             require_admin(&caller)?;
             if let Some(allowed) = allow_runner_registration_token {
+                let before = registration::are_allowed(tx)?;
                 registration::allow(tx, allowed)?;
+                if before != allowed {
+                    let event = Event::new("application_setting_updated", "Changed application setting")
+                        .with("change", "allow_runner_registration_token")
+                        .with("from", before)
+                        .with("to", allowed);
+                    audit::note(&this, tx, &caller, Entity::server(), event)?;
+                }
             }
             read(tx)
         })

@@ -2,9 +2,11 @@
 
 use model::{Namespace, NamespaceId, Project, ProjectId, Visibility};
 use store::ops::job_token_scope::{self, Added};
+use store::ops::members::Place;
 use store::{Tx, ops};
 
 use crate::access::{Ability, ProjectAccess};
+use crate::audit::{self, Entity, Event};
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::lookup::{self, ProjectKey};
@@ -36,10 +38,24 @@ pub async fn set(app: &App, caller: Caller, key: ProjectKey, enabled: bool) -> R
     app.store
         .write(move |tx| {
             let mut project = require(&this, tx, &caller, &key)?.project;
+            let before = project.settings.job_token_inbound;
             project.settings.job_token_inbound = enabled;
             project.updated_at = this.clock.now();
             ops::projects::update(tx, &project)?;
-            Ok(())
+            if before == enabled {
+                return Ok(());
+            }
+            let event = match enabled {
+                true => Event::new(
+                    "secure_ci_job_token_inbound_enabled",
+                    "Secure CI_JOB_TOKEN was enabled for inbound",
+                ),
+                false => Event::new(
+                    "secure_ci_job_token_inbound_disabled",
+                    "Secure CI_JOB_TOKEN was disabled for inbound",
+                ),
+            };
+            Ok(audit::note(&this, tx, &caller, &project, event)?)
         })
         .await
 }
@@ -104,7 +120,16 @@ pub async fn add_project(app: &App, caller: Caller, key: ProjectKey, target: Pro
                 ));
             }
             match job_token_scope::add_project(tx, id, target, added(&this, &caller))? {
-                true => Ok(id),
+                true => {
+                    note(
+                        &this,
+                        tx,
+                        &caller,
+                        id,
+                        ("secure_ci_job_token_project_added", Place::Project(target)),
+                    )?;
+                    Ok(id)
+                }
                 false => Err(bad("Target project is already in the job token scope")),
             }
         })
@@ -126,7 +151,13 @@ pub async fn remove_project(app: &App, caller: Caller, key: ProjectKey, target: 
                 return Err(bad("Source project cannot be removed from the job token scope"));
             }
             match job_token_scope::remove_project(tx, id, target)? {
-                true => Ok(()),
+                true => note(
+                    &this,
+                    tx,
+                    &caller,
+                    id,
+                    ("secure_ci_job_token_project_removed", Place::Project(target)),
+                ),
                 false => Err(bad("Target project is not in the job token scope")),
             }
         })
@@ -151,7 +182,16 @@ pub async fn add_group(app: &App, caller: Caller, key: ProjectKey, target: Names
                 return Err(invalid("Source project exceeds the allowable number of group links"));
             }
             match job_token_scope::add_group(tx, id, target, added(&this, &caller))? {
-                true => Ok(id),
+                true => {
+                    note(
+                        &this,
+                        tx,
+                        &caller,
+                        id,
+                        ("secure_ci_job_token_group_added", Place::Group(target)),
+                    )?;
+                    Ok(id)
+                }
                 false => Err(bad("Target group is already in the job token scope")),
             }
         })
@@ -173,11 +213,47 @@ pub async fn remove_group(app: &App, caller: Caller, key: ProjectKey, target: Na
                 _ => return Err(Error::NotFound("Group")),
             }
             match job_token_scope::remove_group(tx, id, target)? {
-                true => Ok(()),
+                true => note(
+                    &this,
+                    tx,
+                    &caller,
+                    id,
+                    ("secure_ci_job_token_group_removed", Place::Group(target)),
+                ),
                 false => Err(bad("Target group is not in the job token scope")),
             }
         })
         .await
+}
+
+/// Writes down what was put on a project's list or taken off it.
+fn note(
+    app: &App,
+    tx: &mut dyn Tx,
+    caller: &Caller,
+    id: ProjectId,
+    (name, target): (&'static str, Place),
+) -> Result<()> {
+    let entity = Entity::of_place(tx, Place::Project(id))?;
+    let (kind, number, path) = match target {
+        Place::Project(id) => (
+            "Project",
+            id.0,
+            ops::projects::get(tx, id)?.map(|found| found.full_path),
+        ),
+        Place::Group(id) => (
+            "Group",
+            id.0,
+            ops::namespaces::get(tx, id)?.map(|found| found.full_path),
+        ),
+    };
+    let what = name.rsplit('_').next().unwrap_or_default();
+    let event = Event::new(name, format!("{kind} {what} in the CI_JOB_TOKEN allowlist")).target(
+        kind,
+        number,
+        path.unwrap_or_default(),
+    );
+    Ok(audit::note(app, tx, caller, entity, event)?)
 }
 
 fn require(app: &App, tx: &mut dyn Tx, caller: &Caller, key: &ProjectKey) -> Result<ProjectAccess> {

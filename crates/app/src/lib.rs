@@ -12,6 +12,7 @@ use store::Store;
 pub mod access;
 pub mod access_tokens;
 pub mod administration;
+pub mod audit;
 pub mod authenticate;
 pub mod bridges;
 pub mod caller;

@@ -7,6 +7,7 @@ use store::{StoreError, Tx, ops};
 
 use crate::App;
 use crate::access::Ability;
+use crate::audit::{self, Entity, Event};
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::groups::{self, GroupKey};
@@ -107,6 +108,11 @@ pub async fn add(
                         message: "Member already exists".to_owned(),
                     });
                 }
+                let event = member_event(tx, "member_created", *user)?
+                    .with("add", "user_access")
+                    .with("as", word(level));
+                let entity = Entity::of_place(tx, found.place)?;
+                audit::note(&this, tx, &caller, entity, event)?;
                 added.push(member);
             }
             Ok(show(tx, added)?)
@@ -140,6 +146,12 @@ pub async fn update(
             }
             let expires_at = expires_at.unwrap_or(member.expires_at);
             members::update(tx, found.place, user, level, expires_at)?;
+            let event = member_event(tx, "member_updated", user)?
+                .with("change", "access_level")
+                .with("from", word(member.level))
+                .with("to", word(level));
+            let entity = Entity::of_place(tx, found.place)?;
+            audit::note(&this, tx, &caller, entity, event)?;
             let member = Member {
                 level,
                 expires_at,
@@ -170,8 +182,12 @@ pub async fn remove(app: &App, caller: &Caller, of: Of, user: UserId) -> Result<
             if member.level == AccessLevel::Owner {
                 check_other_owner(tx, found.place, user)?;
             }
+            let event = member_event(tx, "member_destroyed", user)?
+                .with("remove", "user_access")
+                .with("as", word(member.level));
             members::remove(tx, found.place, user)?;
-            Ok(())
+            let entity = Entity::of_place(tx, found.place)?;
+            Ok(audit::note(&this, tx, &caller, entity, event)?)
         })
         .await
 }
@@ -215,6 +231,21 @@ fn find(app: &App, tx: &mut dyn Tx, caller: &Caller, of: &Of, manage: bool) -> R
             })
         }
     }
+}
+
+fn member_event(tx: &mut dyn Tx, name: &'static str, user: UserId) -> Result<Event, StoreError> {
+    let user_name = ops::users::get(tx, user)?.map(|user| user.name).unwrap_or_default();
+    let message = match name {
+        "member_created" => "Membership created",
+        "member_updated" => "Membership updated",
+        _ => "Membership destroyed",
+    };
+    Ok(Event::new(name, message).target("User", user, user_name))
+}
+
+/// A role as GitLab's events name it.
+pub(crate) fn word(level: AccessLevel) -> String {
+    format!("{level:?}")
 }
 
 /// The role of a bot is that of its token.

@@ -5,9 +5,11 @@ use store::{Tx, ops};
 
 use crate::App;
 use crate::access::{Ability, ProjectAccess};
+use crate::audit::{self, Event};
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::lookup::{self, ProjectKey};
+use crate::members;
 
 /// Branches or tags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,7 +107,9 @@ pub async fn create(
                     message: format!("Protected {} '{pattern}' already exists", kind.word()),
                 });
             }
-            save(tx, &access, kind, &pattern, levels)
+            let saved = save(tx, &access, kind, &pattern, levels)?;
+            note(&this, tx, &caller, &access, kind, "created", &saved.1)?;
+            Ok(saved)
         })
         .await
 }
@@ -133,7 +137,9 @@ pub async fn update(
                 push: push.unwrap_or(rule.push_level),
                 merge: merge.unwrap_or(rule.merge_level),
             };
-            save(tx, &access, Kind::Branches, &pattern, levels)
+            let saved = save(tx, &access, Kind::Branches, &pattern, levels)?;
+            note(&this, tx, &caller, &access, Kind::Branches, "updated", &saved.1)?;
+            Ok(saved)
         })
         .await
 }
@@ -148,16 +154,52 @@ pub async fn delete(app: &App, caller: &Caller, key: ProjectKey, kind: Kind, pat
     app.store
         .write(move |tx| {
             let access = require(&this, tx, &caller, &key)?;
-            if ops::protected_refs::delete(tx, access.project.id, kind.is_tag(), &pattern)? {
-                return Ok(());
-            }
-            Err(Error::RecordNotFound)
+            let all = numbered(tx, &access, kind)?;
+            let found = all.into_iter().find(|(_, rule)| rule.pattern == pattern);
+            let (_, rule) = found.ok_or(Error::RecordNotFound)?;
+            ops::protected_refs::delete(tx, access.project.id, kind.is_tag(), &pattern)?;
+            note(&this, tx, &caller, &access, kind, "removed", &rule)
         })
         .await
 }
 
 fn require(app: &App, tx: &mut dyn Tx, caller: &Caller, key: &ProjectKey) -> Result<ProjectAccess> {
     lookup::project_for(app, tx, caller, key, Ability::AdminProject)
+}
+
+/// Writes down what became of a rule.
+fn note(
+    app: &App,
+    tx: &mut dyn Tx,
+    caller: &Caller,
+    access: &ProjectAccess,
+    kind: Kind,
+    what: &str,
+    rule: &ProtectedRef,
+) -> Result<()> {
+    let names = match kind {
+        Kind::Branches => [
+            "protected_branch_created",
+            "protected_branch_updated",
+            "protected_branch_removed",
+        ],
+        Kind::Tags => [
+            "protected_tag_created",
+            "protected_tag_updated",
+            "protected_tag_removed",
+        ],
+    };
+    let name = names.into_iter().find(|name| name.ends_with(what)).unwrap_or(names[0]);
+    let word = |level: Option<AccessLevel>| level.map_or_else(|| "No one".to_owned(), members::word);
+    let target = match kind {
+        Kind::Branches => "ProtectedBranch",
+        Kind::Tags => "ProtectedTag",
+    };
+    let event = Event::new(name, format!("protected {} {what}", kind.word()))
+        .target(target, &rule.pattern, rule.pattern.as_str())
+        .with("push_access_levels", word(rule.push_level))
+        .with("merge_access_levels", word(rule.merge_level));
+    Ok(audit::note(app, tx, caller, &access.project, event)?)
 }
 
 /// The rules of one kind with their numbers: their places in the list, for want of ids of their own.

@@ -18,6 +18,7 @@ use store::{Tx, ops};
 
 use crate::access::Ability;
 use crate::access_tokens::{self, DAY, MAX_DESCRIPTION, ROTATED_DAYS, Wanted};
+use crate::audit::{self, Entity, Event};
 use crate::caller::{Caller, Credential};
 use crate::error::{Error, Result};
 use crate::keys::{ACCESS_TOKEN_PREFIX, new_token, random_bytes};
@@ -202,6 +203,7 @@ pub async fn create(app: &App, caller: &Caller, of: Of, new: NewToken) -> Result
                     created_at: this.clock.now(),
                 },
             )?;
+            note(&this, tx, &caller, found.place, "created", &token)?;
             Ok(Shown {
                 token,
                 level: new.level,
@@ -226,8 +228,9 @@ pub async fn rotate(
     id: AccessTokenId,
     expires_at: Option<Timestamp>,
 ) -> Result<Made> {
+    let by = caller.clone();
     let caller = caller.clone();
-    replace(app, move |app, tx| {
+    replace(app, by, move |app, tx| {
         let found = find(app, tx, &caller, &of)?;
         let token = if found.may_manage && !found.is_bot {
             token_of(tx, found.place, id)?
@@ -267,8 +270,9 @@ pub async fn rotate_self(app: &App, caller: &Caller, of: Of, expires_at: Option<
         Caller::Anonymous => return Err(Error::Unauthorized),
         _ => return Err(not_allowed()),
     };
+    let by = caller.clone();
     let caller = caller.clone();
-    replace(app, move |app, tx| {
+    replace(app, by, move |app, tx| {
         let found = find(app, tx, &caller, &of)?;
         let token = token_of(tx, found.place, id)?.ok_or(Error::Unauthorized)?;
         let level = level_of(tx, found.place, token.user_id)?;
@@ -296,7 +300,9 @@ pub async fn revoke(app: &App, caller: &Caller, of: Of, id: AccessTokenId) -> Re
                     bot.unwrap_or_default()
                 )));
             }
-            ops::access_tokens::revoke(tx, token.id, this.clock.now())?;
+            if ops::access_tokens::revoke(tx, token.id, this.clock.now())? {
+                note(&this, tx, &caller, found.place, "revoked", &token)?;
+            }
             Ok(())
         })
         .await
@@ -324,6 +330,7 @@ type Replaced = (AccessToken, AccessLevel, Place, Option<Timestamp>);
 
 async fn replace(
     app: &App,
+    caller: Caller,
     mut which: impl FnMut(&App, &mut dyn Tx) -> Result<Replaced> + Send + 'static,
 ) -> Result<Made> {
     let this = app.clone();
@@ -354,6 +361,7 @@ async fn replace(
                     created_at: now,
                 },
             )?;
+            note(&this, tx, &caller, place, "rotated", &token)?;
             Ok::<_, Error>(Shown { token, level, place })
         })
         .await?;
@@ -393,6 +401,34 @@ fn create_bot(app: &App, tx: &mut dyn Tx, found: &Found, caller: &Caller, new: &
     };
     ops::members::add(tx, place, &member)?;
     Ok(bot)
+}
+
+/// Writes down what became of a token, as an event of its project or group.
+fn note(app: &App, tx: &mut dyn Tx, caller: &Caller, place: Place, what: &str, token: &AccessToken) -> Result<()> {
+    let (kind, names) = match place {
+        Place::Project(_) => (
+            "project",
+            [
+                "project_access_token_created",
+                "project_access_token_rotated",
+                "project_access_token_revoked",
+            ],
+        ),
+        Place::Group(_) => (
+            "group",
+            [
+                "group_access_token_created",
+                "group_access_token_rotated",
+                "group_access_token_revoked",
+            ],
+        ),
+    };
+    let name = names.into_iter().find(|name| name.ends_with(what)).unwrap_or(names[0]);
+    let event = Event::new(name, format!("{kind} access token {what}"))
+        .target("PersonalAccessToken", token.id, token.name.as_str())
+        .with("scopes", token.scopes.join(" "));
+    let entity = Entity::of_place(tx, place)?;
+    Ok(audit::note(app, tx, caller, entity, event)?)
 }
 
 /// The words of a record that is not valid, as one sentence: GitLab joins them here.

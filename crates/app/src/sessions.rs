@@ -14,6 +14,7 @@ use store::{StoreError, Tx, ops};
 use tokio::sync::Semaphore;
 
 use crate::App;
+use crate::audit::{self, Entity, Event};
 use crate::caller::{Caller, Credential, UserCaller};
 use crate::error::{Error, Result};
 use crate::keys::new_token;
@@ -105,10 +106,14 @@ pub async fn sign_in(app: &App, attempt: Attempt) -> Result<Outcome> {
         .await?;
     let is_right = buckets.verified(app, attempt.password, hash).await?;
     let Some(user) = user.filter(|user| is_right && user.is_active() && !user.is_bot) else {
+        let this = app.clone();
+        app.store
+            .write(move |tx| note_failure(&this, tx, &attempt.login, attempt.address.clone()))
+            .await?;
         return Ok(Outcome::Refused);
     };
     let text = new_token("") + &new_token("");
-    let digest = app.keys.digest(&text);
+    let (this, digest) = (app.clone(), app.keys.digest(&text));
     let before = attempt.before.map(|before| app.keys.digest(&before));
     let user_agent: Option<String> = attempt
         .user_agent
@@ -128,10 +133,26 @@ pub async fn sign_in(app: &App, attempt: Attempt) -> Result<Outcome> {
                 created_at: now,
                 expires_at: now + IDLE,
             };
-            sessions::create(tx, &new)
+            sessions::create(tx, &new)?;
+            let event = Event::new("authenticated_with_password", "Signed in with standard authentication")
+                .with("with", "standard");
+            audit::write(&this, tx, Some(&user), attempt.address.clone(), (&user).into(), event)
         })
         .await?;
     Ok(Outcome::SignedIn(text))
+}
+
+/// Writes down a try that failed. What was typed may be a password in the wrong field: a name is written only when
+/// there is such a user.
+fn note_failure(app: &App, tx: &mut dyn Tx, login: &str, address: Option<String>) -> Result<()> {
+    let (known, _) = find(tx, login)?;
+    let event = Event::new(
+        "login_failed_with_standard_authentication",
+        "Failed to login with STANDARD authentication",
+    )
+    .with("failed_login", "STANDARD");
+    let entity = known.as_ref().map_or_else(Entity::server, Entity::from);
+    Ok(audit::write(app, tx, None, address, entity, event)?)
 }
 
 /// Returns who is behind a cookie; `None` when the session has ended or its user may not sign in any more.
@@ -159,7 +180,11 @@ pub async fn current(app: &App, text: &str) -> Result<Option<Current>> {
             .await?;
     }
     let credential = Credential::Browser(session.id);
-    let caller = Caller::User(Box::new(UserCaller { user, credential }));
+    let caller = Caller::User(Box::new(UserCaller {
+        user,
+        credential,
+        address: None,
+    }));
     Ok(Some(Current {
         session,
         caller,
@@ -220,6 +245,7 @@ pub async fn revoke(app: &App, caller: &Caller, id: SessionId) -> Result<()> {
 pub async fn change_password(app: &App, current: &Current, old: String, new: String) -> Result<()> {
     users::check_password(&new)?;
     let user = current.caller.user().ok_or(Error::Unauthorized)?.clone();
+    let whole = user.clone();
     let now = app.clock.now();
     let attempt = Attempt {
         login: user.username,
@@ -241,11 +267,14 @@ pub async fn change_password(app: &App, current: &Current, old: String, new: Str
         return Err(Error::invalid("current_password", "is wrong"));
     }
     let hash = crate::blocking(move || setup::hash_password(&new)).await?;
+    let (this, caller, user) = (app.clone(), current.caller.clone(), whole);
     let kept = current.session.id;
     app.store
         .write(move |tx| {
             buckets.take_back(tx)?;
             ops::users::set_password_hash(tx, user.id, Some(&hash))?;
+            let event = Event::new("user_password_updated", "Changed password").with("change", "password");
+            audit::note(&this, tx, &caller, &user, event)?;
             sessions::delete_others(tx, user.id, kept)
         })
         .await?;

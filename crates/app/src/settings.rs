@@ -27,6 +27,8 @@ pub struct Settings {
     pub trigger_log_days: u32,
     /// Most entries of one project's trigger log.
     pub trigger_log_entries: u32,
+    /// Days after which audit events are forgotten; 0 = never.
+    pub audit_event_days: u32,
 }
 
 impl Settings {
@@ -45,6 +47,7 @@ impl Settings {
             max_trigger_chain: 20,
             trigger_log_days: 90,
             trigger_log_entries: 100_000,
+            audit_event_days: 365,
         }
     }
 }

@@ -4,6 +4,7 @@ use model::{AccessTokenId, User};
 use store::{Tx, ops};
 
 use crate::App;
+use crate::audit::{self, Event};
 use crate::error::{Error, Result};
 use crate::keys::{ACCESS_TOKEN_PREFIX, new_token};
 
@@ -69,6 +70,8 @@ pub async fn first_start(app: &App, token: Option<String>, password: Option<Stri
                     created_at: this.clock.now(),
                 },
             )?;
+            let event = Event::new("user_created", "Added the first administrator");
+            audit::write(&this, tx, None, None, (&user).into(), event)?;
             insert_token(&this, tx, &user, "root", &["api", "sudo", "admin_mode"], &token)?;
             Ok(true)
         })
@@ -104,6 +107,30 @@ pub fn insert_token(
         },
     )?;
     Ok(token.id)
+}
+
+/// As [`insert_token`], by whoever administers the machine: written down as an event of the user.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn issue_token(
+    app: &App,
+    tx: &mut dyn Tx,
+    user: &User,
+    name: &str,
+    scopes: &[&str],
+    token: &str,
+) -> Result<AccessTokenId> {
+    let id = insert_token(app, tx, user, name, scopes, token)?;
+    let event = Event::new(
+        "personal_access_token_created",
+        "personal access token created on the command line",
+    )
+    .target("PersonalAccessToken", id, name)
+    .with("scopes", scopes.join(" "));
+    audit::write(app, tx, None, None, user.into(), event)?;
+    Ok(id)
 }
 
 /// Returns the argon2id hash of a password in PHC form. Takes some 20 ms of processor time: call it

@@ -5,6 +5,7 @@ use store::ops::page::Page;
 use store::ops::users::{NewUser, UserFilter};
 use store::{Tx, ops};
 
+use crate::audit::{self, Event};
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::keys::new_token;
@@ -87,11 +88,11 @@ pub async fn create(app: &App, caller: &Caller, new: NewAccount) -> Result<User>
     check(&new)?;
     let password = new.password.clone().unwrap_or_else(|| new_token(""));
     let hash = crate::blocking(move || setup::hash_password(&password)).await?;
-    let this = app.clone();
+    let (this, caller) = (app.clone(), caller.clone());
     app.store
         .write(move |tx| {
             check_free(tx, &new)?;
-            Ok(ops::users::create(
+            let user = ops::users::create(
                 tx,
                 &NewUser {
                     username: &new.username,
@@ -102,7 +103,10 @@ pub async fn create(app: &App, caller: &Caller, new: NewAccount) -> Result<User>
                     password_hash: Some(&hash),
                     created_at: this.clock.now(),
                 },
-            )?)
+            )?;
+            let event = Event::new("user_created", "Added user").with("admin", new.is_admin);
+            audit::note(&this, tx, &caller, &user, event)?;
+            Ok(user)
         })
         .await
 }
@@ -117,6 +121,7 @@ pub async fn delete(app: &App, caller: &Caller, id: UserId) -> Result<()> {
     if admin.id == id {
         return Err(conflict("You cannot delete your own account"));
     }
+    let (this, caller) = (app.clone(), caller.clone());
     app.store
         .write(move |tx| {
             let user = ops::users::get(tx, id)?.ok_or(Error::NotFound("User"))?;
@@ -130,7 +135,8 @@ pub async fn delete(app: &App, caller: &Caller, id: UserId) -> Result<()> {
                 ));
             }
             ops::users::delete(tx, user.id)?;
-            Ok(())
+            let event = Event::new("user_destroyed", "Removed user").with("remove", "user");
+            Ok(audit::note(&this, tx, &caller, &user, event)?)
         })
         .await
 }
@@ -146,8 +152,18 @@ pub async fn set_blocked(app: &App, caller: &Caller, id: UserId, blocked: bool) 
         return Err(Error::Forbidden(Some("You cannot block your own account".to_owned())));
     }
     let state = if blocked { UserState::Blocked } else { UserState::Active };
-    let found = app.store.write(move |tx| ops::users::set_state(tx, id, state)).await?;
-    if found { Ok(()) } else { Err(Error::NotFound("User")) }
+    let (this, caller) = (app.clone(), caller.clone());
+    app.store
+        .write(move |tx| {
+            let user = ops::users::get(tx, id)?.ok_or(Error::NotFound("User"))?;
+            ops::users::set_state(tx, id, state)?;
+            let event = match blocked {
+                true => Event::new("user_blocked", "Blocked user"),
+                false => Event::new("user_unblocked", "Unblocked user"),
+            };
+            Ok(audit::note(&this, tx, &caller, &user, event)?)
+        })
+        .await
 }
 
 fn check(new: &NewAccount) -> Result<()> {

@@ -5,11 +5,13 @@
 use model::{AccessLevel, VariableKind};
 use store::Tx;
 use store::ops::limits::{self, Limited};
+use store::ops::members::Place;
 use store::ops::page::Page;
 use store::ops::variables::{self, NewVariable, Variable, VariableOwner};
 
 use crate::App;
 use crate::access::Ability;
+use crate::audit::{self, Entity, Event};
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::groups;
@@ -142,6 +144,7 @@ pub async fn create(app: &App, caller: &Caller, of: Of, key: String, wanted: Wan
             if variables::create(tx, owner, &set)?.is_none() {
                 return Err(taken(&key));
             }
+            note(&this, tx, &caller, owner, "created", &set)?;
             show(&this, owner, set)
         })
         .await
@@ -181,7 +184,10 @@ pub async fn update(app: &App, caller: &Caller, of: Of, which: Which, wanted: Wa
             match variables::update(tx, id, &set) {
                 Err(error) if error.is_unique() => Err(taken(&set.key)),
                 Err(error) => Err(error.into()),
-                Ok(_) => show(&this, owner, set),
+                Ok(_) => {
+                    note(&this, tx, &caller, owner, "updated", &set)?;
+                    show(&this, owner, set)
+                }
             }
         })
         .await
@@ -199,9 +205,43 @@ pub async fn delete(app: &App, caller: &Caller, of: Of, which: Which) -> Result<
             let owner = owner(&this, tx, &caller, &of)?;
             let found = find(tx, owner, &which)?;
             variables::delete(tx, found.id)?;
-            Ok(())
+            note(&this, tx, &caller, owner, "deleted", &found.set)
         })
         .await
+}
+
+/// Writes down what became of a variable: its name, never its value.
+fn note(
+    app: &App,
+    tx: &mut dyn Tx,
+    caller: &Caller,
+    owner: VariableOwner,
+    what: &str,
+    set: &NewVariable,
+) -> Result<()> {
+    let (place, names) = match owner {
+        VariableOwner::Project(id) => (
+            Place::Project(id),
+            ["ci_variable_created", "ci_variable_updated", "ci_variable_deleted"],
+        ),
+        VariableOwner::Group(id) => (
+            Place::Group(id),
+            [
+                "ci_group_variable_created",
+                "ci_group_variable_updated",
+                "ci_group_variable_deleted",
+            ],
+        ),
+        VariableOwner::Instance => return Ok(()),
+    };
+    let name = names.into_iter().find(|name| name.ends_with(what)).unwrap_or(names[0]);
+    let event = Event::new(name, format!("{what} variable {}", set.key))
+        .target("Ci::Variable", &set.key, set.key.as_str())
+        .with("environment_scope", &set.environment_scope)
+        .with("protected", set.protected)
+        .with("masked", set.masked);
+    let entity = Entity::of_place(tx, place)?;
+    Ok(audit::note(app, tx, caller, entity, event)?)
 }
 
 fn owner(app: &App, tx: &mut dyn Tx, caller: &Caller, of: &Of) -> Result<VariableOwner> {

@@ -10,6 +10,7 @@
 
 mod words;
 
+pub mod audit;
 pub mod definition;
 pub mod environment;
 pub mod hook;
@@ -29,6 +30,7 @@ pub mod time;
 pub mod token;
 pub mod trigger;
 
+pub use audit::{AuditEntity, AuditEvent};
 pub use definition::JobDefinition;
 pub use environment::{AutoStopSetting, Deployment, DeploymentStatus, Environment, EnvironmentState, Tier};
 pub use hook::{BranchFilterStrategy, Hook, HookDelivery, HookEvent, HookKind, HookKinds, HookOutcome, HookSettings};

@@ -79,7 +79,7 @@ async fn create_token(app: &App, username: String, name: String, scopes: String)
                 .map(str::trim)
                 .filter(|scope| !scope.is_empty())
                 .collect();
-            setup::insert_token(&this, tx, &user, &name, &scopes, &text)
+            setup::issue_token(&this, tx, &user, &name, &scopes, &text)
         })
         .await?;
     println!("{token}");
@@ -264,5 +264,6 @@ async fn root(app: &App) -> anyhow::Result<app::Caller> {
     Ok(app::Caller::User(Box::new(app::UserCaller {
         user,
         credential: app::Credential::Session,
+        address: None,
     })))
 }

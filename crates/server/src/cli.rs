@@ -115,6 +115,9 @@ pub(crate) struct Serve {
     /// Most entries of one project's trigger log; the oldest are forgotten first [default: 100000]
     #[arg(long, env = "TRIPLINE_TRIGGER_LOG_ENTRIES", value_name = "NUMBER")]
     pub(crate) trigger_log_entries: Option<u32>,
+    /// Days after which audit events are forgotten, 0 = never [default: 365]
+    #[arg(long, env = "TRIPLINE_AUDIT_EVENT_DAYS", value_name = "NUMBER")]
+    pub(crate) audit_event_days: Option<u32>,
     /// First start: API token of the user `root`; generated and printed when not given
     #[arg(
         long,

@@ -53,6 +53,7 @@ struct File {
     trusted_proxies: Vec<String>,
     /// Days that trigger logs reach back.
     trigger_log_days: Option<u32>,
+    audit_event_days: Option<u32>,
     /// Entries of one project's trigger log.
     trigger_log_entries: Option<u32>,
     /// Filter of the log.
@@ -94,6 +95,7 @@ pub(crate) struct Config {
     pub(crate) trusted_proxies: Vec<Network>,
     /// Days that trigger logs reach back.
     pub(crate) trigger_log_days: Option<u32>,
+    pub(crate) audit_event_days: Option<u32>,
     /// Entries of one project's trigger log.
     pub(crate) trigger_log_entries: Option<u32>,
     /// Filter of the log.
@@ -166,6 +168,7 @@ impl Config {
             },
             trusted_proxies: networks(&either(flags.trusted_proxies, file.trusted_proxies))?,
             trigger_log_days: flags.trigger_log_days.or(file.trigger_log_days),
+            audit_event_days: flags.audit_event_days.or(file.audit_event_days),
             trigger_log_entries: flags.trigger_log_entries.or(file.trigger_log_entries),
             file: flags.config.map(|path| std::path::absolute(&path).unwrap_or(path)),
             listen: flags
@@ -209,6 +212,7 @@ impl Config {
         };
         let mut settings = Settings::new(url);
         settings.trusted_proxies.clone_from(&self.trusted_proxies);
+        settings.audit_event_days = self.audit_event_days.unwrap_or(settings.audit_event_days);
         settings.trigger_log_days = self.trigger_log_days.unwrap_or(settings.trigger_log_days);
         settings.trigger_log_entries = self.trigger_log_entries.unwrap_or(settings.trigger_log_entries);
         if let Some(bytes) = self.max_yaml_size_bytes {

@@ -37,6 +37,7 @@ pub(crate) static MIGRATIONS: &[Migration] = &[
     migration!(14, "0014"),
     migration!(15, "0015"),
     migration!(16, "0016"),
+    migration!(17, "0017"),
 ];
 
 /// The table of applied migrations; the same text serves both databases.

@@ -3,6 +3,7 @@
 
 mod access_tokens;
 mod artifacts;
+mod audit_events;
 mod branches;
 mod chain;
 mod commits;
@@ -50,6 +51,7 @@ pub(crate) fn routes() -> Router {
     Router::new()
         .merge(access_tokens::routes())
         .merge(artifacts::routes())
+        .merge(audit_events::routes())
         .merge(branches::routes())
         .merge(commits::routes())
         .merge(deployments::routes())

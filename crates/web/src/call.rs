@@ -12,6 +12,7 @@ use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, Method, header};
 use model::User;
 
+use crate::client_address;
 use crate::cookies;
 use crate::page::Page;
 use crate::params::{self, Params, Reader};
@@ -173,7 +174,10 @@ impl<P: Policy> FromRequest<App> for Call<P> {
         if reads && is_own_script(&parts.headers) {
             presented.session = cookies::session(&parts.headers, &app.settings.external_url);
         }
-        let caller = authenticate::caller(app, presented, accept).await?;
+        let address = client_address::address(&parts.extensions, &parts.headers, &app.settings.trusted_proxies);
+        let caller = authenticate::caller(app, presented, accept)
+            .await?
+            .from_address(address);
         // Nobody changes anything; nor does nobody learn by trying which projects there are.
         if !reads && !caller.is_authenticated() {
             return Err(Error::Unauthorized.into());

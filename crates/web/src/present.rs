@@ -1,6 +1,7 @@
 //! From entities to GitLab's JSON: one file per resource. Knows field values, not who may see them:
 //! callers decide that and pass what is needed.
 
+pub mod audit;
 pub mod commit;
 pub mod environment;
 pub mod hook;

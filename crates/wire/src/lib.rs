@@ -3,6 +3,7 @@
 //! Core types are not `Serialize`; what strangers read or write is declared here and converted
 //! (in `web`, `present`). Fields stand in GitLab's order.
 
+pub mod audit;
 pub mod environment;
 pub mod hook;
 pub mod inbound;

@@ -96,6 +96,7 @@ fn mirrored(app: &App, tx: &mut dyn Tx, order: &Order) -> Result<std::result::Re
             let caller = Caller::User(Box::new(UserCaller {
                 user: user.clone(),
                 credential: Credential::Session,
+                address: None,
             }));
             user.is_active() && access::allows(&project, role, &caller, Ability::ReadPipelines)
         }

@@ -96,6 +96,7 @@ async fn project(app: &App, user: User, path: String) -> Result<Option<(ProjectA
     let caller = Caller::User(Box::new(UserCaller {
         user,
         credential: Credential::Session,
+        address: None,
     }));
     app.store
         .read(move |tx| {
@@ -129,6 +130,7 @@ fn may_start(
     let caller = Caller::User(Box::new(UserCaller {
         user: user.clone(),
         credential: Credential::Session,
+        address: None,
     }));
     access::allows(&origin.gathered.project, own_role, &caller, Ability::UpdatePipeline)
         && user.is_active()

@@ -12,6 +12,7 @@ use store::{Tx, ops};
 
 use crate::App;
 use crate::access::Ability;
+use crate::audit::{self, Event};
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::hooks::deliver::signing_key;
@@ -179,6 +180,7 @@ pub async fn create(app: &App, caller: &Caller, key: ProjectKey, changes: Change
                 created_at: now,
             };
             let made = ops::hooks::create(tx, &new)?;
+            note(&this, tx, &caller, &project, "webhook_created", made)?;
             ops::hooks::note_kinds(tx, project)?;
             ops::hooks::get(tx, id, made)?.ok_or(Error::RecordNotFound)
         })
@@ -249,6 +251,7 @@ pub async fn delete(app: &App, caller: &Caller, key: ProjectKey, id: HookId) -> 
             if !ops::hooks::delete(tx, project.id, id)? {
                 return Err(Error::RecordNotFound);
             }
+            note(&this, tx, &caller, &project, "webhook_destroyed", id)?;
             Ok(ops::hooks::note_kinds(tx, project)?)
         })
         .await
@@ -284,10 +287,18 @@ async fn change(
             let project = require(&this, tx, &caller, &key)?;
             ops::hooks::get(tx, project.id, id)?.ok_or(Error::RecordNotFound)?;
             ops::hooks::save(tx, &saved)?;
+            note(&this, tx, &caller, &project, "webhook_updated", id)?;
             Ok::<_, Error>(ops::hooks::note_kinds(tx, project)?)
         })
         .await?;
     Ok(Shown { hook, secrets })
+}
+
+/// Writes down what became of a hook. Its address may hold a secret, so it is named by its number.
+fn note(app: &App, tx: &mut dyn Tx, caller: &Caller, project: &Project, name: &'static str, id: HookId) -> Result<()> {
+    let what = name.rsplit('_').next().unwrap_or_default();
+    let event = Event::new(name, format!("webhook {what}")).target("ProjectHook", id, format!("Hook {id}"));
+    Ok(audit::note(app, tx, caller, project, event)?)
 }
 
 fn require(app: &App, tx: &mut dyn Tx, caller: &Caller, key: &ProjectKey) -> Result<Project> {

@@ -10,11 +10,13 @@ use model::{InboundHook, InboundHookId, InboundSettings, Provider, Timestamp, Tr
 use serde_json::Value as Json;
 use store::ops::inbound_hooks::NewInboundHook;
 use store::ops::limits::Limited;
+use store::ops::members::Place;
 use store::ops::page::Page;
 use store::{Tx, ops};
 
 use crate::App;
 use crate::access::Ability;
+use crate::audit::{self, Entity, Event};
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::inbound::declare::{self, MAX_CONDITIONS, MAX_MAPPINGS};
@@ -186,6 +188,7 @@ pub async fn create(app: &App, caller: &Caller, key: ProjectKey, changes: Change
                 created_at: now,
             };
             let hook = ops::inbound_hooks::create(tx, &new)?;
+            note(&this, tx, &caller, "inbound_hook_created", &hook)?;
             show(&this, tx, hook, made.clone())
         })
         .await
@@ -219,6 +222,7 @@ pub async fn update(app: &App, caller: &Caller, key: ProjectKey, id: InboundHook
             if !ops::inbound_hooks::save(tx, &hook, &this.keys.digest(&secrets.key))? {
                 return Err(Error::RecordNotFound);
             }
+            note(&this, tx, &caller, "inbound_hook_updated", &hook)?;
             show(&this, tx, hook.clone(), made.clone())
         })
         .await
@@ -241,9 +245,18 @@ pub async fn delete(app: &App, caller: &Caller, key: ProjectKey, id: InboundHook
             if hook.settings.own_token {
                 ops::trigger_tokens::delete(tx, project, hook.trigger_token_id)?;
             }
-            Ok(())
+            note(&this, tx, &caller, "inbound_hook_destroyed", &hook)
         })
         .await
+}
+
+/// Writes down what became of a hook.
+fn note(app: &App, tx: &mut dyn Tx, caller: &Caller, name: &'static str, hook: &InboundHook) -> Result<()> {
+    let what = name.rsplit('_').next().unwrap_or_default();
+    let event =
+        Event::new(name, format!("inbound hook {what}")).target("InboundHook", hook.id, hook.settings.name.as_str());
+    let entity = Entity::of_place(tx, Place::Project(hook.project_id))?;
+    Ok(audit::note(app, tx, caller, entity, event)?)
 }
 
 /// Whoever may not make hooks learns nothing from what is wrong with one.

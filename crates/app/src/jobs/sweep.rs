@@ -18,7 +18,7 @@ use crate::jobs::finish::{Outcome, finish};
 use crate::jobs::{artifacts, settle};
 use crate::pipelines::idempotency;
 use crate::runners::suitable;
-use crate::{App, bridges, resource_tokens};
+use crate::{App, audit, bridges, resource_tokens};
 
 /// Time between two looks at delayed jobs: how late one may start.
 const DUE_EVERY: Duration = Duration::from_secs(1);
@@ -63,6 +63,7 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
 async fn forget_expired(app: &App) -> Result<()> {
     artifacts::sweep(app).await?;
     resource_tokens::sweep(app).await?;
+    audit::forget(app).await?;
     idempotency::forget(app).await
 }
 

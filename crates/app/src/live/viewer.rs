@@ -99,6 +99,7 @@ impl Viewer {
                 let owner = Caller::User(Box::new(UserCaller {
                     user: holder.user,
                     credential: Credential::Session,
+                    address: None,
                 }));
                 let is_active = owner.user().is_some_and(model::User::is_active);
                 if !started_it || !is_active || !access::allows(&project, holder.role, &owner, ability) {

@@ -188,6 +188,7 @@ async fn shown(app: &App, request: &NewPipeline) -> Result<Json> {
             ..request.user.clone()
         },
         credential: Credential::Session,
+        address: None,
     }));
     app.store
         .read(move |tx| {

@@ -168,6 +168,7 @@ impl<'a> Provider<'a> {
             Caller::User(Box::new(UserCaller {
                 user: self.request.user.clone(),
                 credential: Credential::Session,
+                address: None,
             }))
         };
         let key = ProjectKey::Path(path.to_owned());

@@ -7,6 +7,7 @@ use store::{Tx, ops};
 
 use super::{Changes, Shown};
 use crate::App;
+use crate::audit::{self, Event};
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::groups::{self, GroupKey};
@@ -117,6 +118,8 @@ fn insert(app: &App, tx: &mut dyn Tx, caller: &Caller, new: &NewProject) -> Resu
         expires_at: None,
     };
     ops::members::add(tx, Place::Project(project.id), &member)?;
+    let event = Event::new("project_created", "Added project").with("add", "project");
+    audit::note(app, tx, caller, &project, event)?;
     Ok(project)
 }
 

@@ -5,6 +5,7 @@ use store::ops;
 
 use crate::App;
 use crate::access::Ability;
+use crate::audit::{self, Event};
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::jobs::files;
@@ -29,6 +30,8 @@ pub async fn delete(app: &App, caller: &Caller, key: ProjectKey) -> Result<()> {
                 ..access.project
             };
             ops::projects::update(tx, &project)?;
+            let event = Event::new("project_destroyed", "Project destroyed").with("remove", "project");
+            audit::note(&this, tx, &caller, &project, event)?;
             Ok::<_, Error>(project)
         })
         .await?;

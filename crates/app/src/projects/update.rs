@@ -8,6 +8,7 @@ use super::create::taken;
 use super::{Shown, show};
 use crate::App;
 use crate::access::{Ability, ProjectAccess};
+use crate::audit::{self, Event};
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::lookup::{self, ProjectKey};
@@ -87,8 +88,10 @@ pub async fn update(app: &App, caller: &Caller, key: ProjectKey, changes: Change
         .write(move |tx| {
             let key = ProjectKey::Id(access.project.id);
             let access = lookup::project_for(&this, tx, &asking, &key, Ability::AdminProject)?;
+            let before = access.project.clone();
             let project = changed(&this, tx, &asking, access, &changes)?;
             ops::projects::update(tx, &project)?;
+            note(&this, tx, &asking, &before, &project)?;
             show(&this, tx, &asking, project)
         })
         .await?;
@@ -97,6 +100,64 @@ pub async fn update(app: &App, caller: &Caller, key: ProjectKey, changes: Change
         crate::blocking(move || Ok(this.repositories.open(&project)?.set_default_branch(&branch)?)).await?;
     }
     Ok(shown)
+}
+
+/// Writes down what differs, an event each.
+fn note(app: &App, tx: &mut dyn Tx, caller: &Caller, before: &Project, after: &Project) -> Result<()> {
+    let mut say = |name, field: &str, from: String, to: String| {
+        let event = Event::new(name, format!("Changed {field}"))
+            .with("change", field)
+            .with("from", from)
+            .with("to", to);
+        audit::note(app, tx, caller, after, event)
+    };
+    if before.name != after.name {
+        say("project_name_updated", "name", before.name.clone(), after.name.clone())?;
+    }
+    if before.full_path != after.full_path {
+        let (from, to) = (before.full_path.clone(), after.full_path.clone());
+        say("project_path_updated", "path", from, to)?;
+    }
+    if before.visibility != after.visibility {
+        let (from, to) = (before.visibility.to_string(), after.visibility.to_string());
+        say("project_visibility_level_updated", "visibility_level", from, to)?;
+    }
+    if before.default_branch != after.default_branch {
+        let word = |branch: &Option<String>| branch.clone().unwrap_or_default();
+        let (from, to) = (word(&before.default_branch), word(&after.default_branch));
+        say("project_default_branch_updated", "default_branch", from, to)?;
+    }
+    for (field, from, to) in differences(&before.settings, &after.settings) {
+        say("project_setting_updated", &field, from, to)?;
+    }
+    if before.archived != after.archived {
+        let event = match after.archived {
+            true => Event::new("project_archived", "Project archived"),
+            false => Event::new("project_unarchived", "Project unarchived"),
+        };
+        audit::note(app, tx, caller, after, event)?;
+    }
+    Ok(())
+}
+
+/// The settings that differ, by their names, with what they were and are.
+fn differences(before: &ProjectSettings, after: &ProjectSettings) -> Vec<(String, String, String)> {
+    let fields = |settings: &ProjectSettings| match serde_json::to_value(settings) {
+        Ok(serde_json::Value::Object(fields)) => fields,
+        _ => serde_json::Map::new(),
+    };
+    let word = |value: Option<&serde_json::Value>| match value {
+        None | Some(serde_json::Value::Null) => String::new(),
+        Some(serde_json::Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    };
+    let (before, after) = (fields(before), fields(after));
+    let differs = |name: &&String| before.get(*name) != after.get(*name);
+    after
+        .keys()
+        .filter(differs)
+        .map(|name| (name.clone(), word(before.get(name)), word(after.get(name))))
+        .collect()
 }
 
 fn changed(app: &App, tx: &mut dyn Tx, caller: &Caller, access: ProjectAccess, changes: &Changes) -> Result<Project> {

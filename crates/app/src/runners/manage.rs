@@ -307,6 +307,7 @@ pub async fn update(app: &App, caller: Caller, id: RunnerId, changes: Changes) -
             apply(&mut runner, changes.clone());
             registry::check(&registry::Draft::of(&runner))?;
             runners::update(tx, &runner)?;
+            registry::note(&this, tx, &caller, "ci_runner_updated", &runner)?;
             // It may take jobs now that it did not take before.
             tx.notify(store::Wake::JobsPending);
             details(&this, tx, &caller, runner)
@@ -351,7 +352,7 @@ pub async fn delete(app: &App, caller: Caller, id: RunnerId) -> Result<()> {
             let runner = found(tx, &caller, id)?;
             require(&this, tx, &caller, &runner, RunnerAbility::Delete)?;
             runners::delete(tx, id)?;
-            Ok(())
+            registry::note(&this, tx, &caller, "ci_runner_unregistered", &runner)
         })
         .await
 }
@@ -365,9 +366,10 @@ pub async fn reset_token(app: &App, caller: Caller, id: RunnerId) -> Result<Stri
     let this = app.clone();
     let runner = app
         .store
-        .read(move |tx| {
+        .write(move |tx| {
             let runner = found(tx, &caller, id)?;
             require(&this, tx, &caller, &runner, RunnerAbility::Update)?;
+            registry::note(&this, tx, &caller, "ci_runner_token_reset", &runner)?;
             Ok::<_, Error>(runner)
         })
         .await?;
@@ -397,6 +399,14 @@ pub async fn assign(app: &App, caller: Caller, project: ProjectKey, id: RunnerId
                 return Err(Error::BadRequest("Runner has already been taken".to_owned()));
             }
             tx.notify(store::Wake::JobsPending);
+            registry::note_at(
+                &this,
+                tx,
+                &caller,
+                &access.project,
+                "ci_runner_assigned_to_project",
+                &runner,
+            )?;
             runner.project_ids.push(access.project.id);
             show(tx, vec![runner])?.pop().ok_or(Error::RecordNotFound)
         })
@@ -420,7 +430,8 @@ pub async fn unassign(app: &App, caller: Caller, project: ProjectKey, id: Runner
                 return Err(Error::Forbidden(Some(reason.to_owned())));
             }
             runners::unassign(tx, id, access.project.id)?;
-            Ok(())
+            let name = "ci_runner_unassigned_from_project";
+            registry::note_at(&this, tx, &caller, &access.project, name, &runner)
         })
         .await
 }

@@ -4,10 +4,12 @@
 //! server's key, from what they belong to, and from how often they were reset.
 
 use model::{AccessLevel, NamespaceId, ProjectId, Runner};
+use store::ops::members::Place;
 use store::{Tx, ops};
 
 use crate::App;
 use crate::access::Ability;
+use crate::audit::{self, Entity, Event};
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::groups::{self, GroupKey};
@@ -131,6 +133,16 @@ pub async fn reset(app: &App, caller: Caller, of: Of) -> Result<String> {
             }
             let next = version(tx, serves)? + 1;
             ops::settings::set(tx, &version_key(serves), &next.to_string())?;
+            let entity = match serves {
+                Serves::Instance => Entity::server(),
+                Serves::Group(id) => Entity::of_place(tx, Place::Group(id))?,
+                Serves::Project(id) => Entity::of_place(tx, Place::Project(id))?,
+            };
+            let event = Event::new(
+                "ci_runner_registration_token_reset",
+                "Reset the runner registration token",
+            );
+            audit::note(&this, tx, &caller, entity, event)?;
             Ok(token_of(&this.keys, serves, next))
         })
         .await
@@ -158,7 +170,9 @@ pub async fn register(app: &App, given: String, draft: Draft) -> Result<(Runner,
             let serves = owner_of_token(&this.keys, tx, &given)?;
             let serves = serves.ok_or_else(|| Error::Forbidden(Some("invalid token supplied".to_owned())))?;
             registry::check(&draft)?;
-            registry::insert(tx, &digest, serves, &draft, registry::Made::ByToken, now)
+            let runner = registry::insert(tx, &digest, serves, &draft, registry::Made::ByToken, now)?;
+            registry::note(&this, tx, &Caller::Anonymous, "ci_runner_registered", &runner)?;
+            Ok(runner)
         })
         .await?;
     Ok((runner, token))

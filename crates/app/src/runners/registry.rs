@@ -1,13 +1,16 @@
 //! Which runners there are: creation, tokens, processes, deletion (runner-protocol 1).
 
 use model::{
-    AccessLevel, NamespaceId, ProjectId, Runner, RunnerAccess, RunnerId, RunnerManager, RunnerType, Timestamp, UserId,
+    AccessLevel, NamespaceId, Project, ProjectId, Runner, RunnerAccess, RunnerId, RunnerManager, RunnerType, Timestamp,
+    UserId,
 };
+use store::ops::members::Place;
 use store::ops::runners::{self, ManagerFacts, NewRunner, TOUCH_EVERY};
 use store::{Tx, ops};
 
 use crate::App;
 use crate::access::Ability;
+use crate::audit::{self, Entity, Event};
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::keys::{REGISTERED_RUNNER_TOKEN_PREFIX, RUNNER_TOKEN_PREFIX, new_token};
@@ -70,10 +73,40 @@ pub async fn create(app: &App, caller: Caller, serves: Serves, draft: Draft) -> 
         .write(move |tx| {
             may_create(&this, tx, &caller, serves)?;
             let made = caller.user().map_or(Made::ByServer, |user| Made::By(user.id));
-            insert(tx, &digest, serves, &draft, made, now)
+            let runner = insert(tx, &digest, serves, &draft, made, now)?;
+            note(&this, tx, &caller, "ci_runner_created", &runner)?;
+            Ok::<_, Error>(runner)
         })
         .await?;
     Ok((runner, token))
+}
+
+/// Writes down what became of a runner, as an event of what it serves.
+pub(super) fn note(app: &App, tx: &mut dyn Tx, caller: &Caller, name: &'static str, runner: &Runner) -> Result<()> {
+    let entity = match (runner.runner_type, runner.group_id, runner.owner_project()) {
+        (RunnerType::Group, Some(group), _) => Entity::of_place(tx, Place::Group(group))?,
+        (RunnerType::Project, _, Some(project)) => Entity::of_place(tx, Place::Project(project))?,
+        _ => Entity::server(),
+    };
+    Ok(audit::note(app, tx, caller, entity, event(name, runner))?)
+}
+
+/// Writes down what became of a runner, as an event of a project.
+pub(super) fn note_at(
+    app: &App,
+    tx: &mut dyn Tx,
+    caller: &Caller,
+    project: &Project,
+    name: &'static str,
+    runner: &Runner,
+) -> Result<()> {
+    Ok(audit::note(app, tx, caller, project, event(name, runner))?)
+}
+
+fn event(name: &'static str, runner: &Runner) -> Event {
+    let what = name.strip_prefix("ci_runner_").unwrap_or(name).replace('_', " ");
+    let description = runner.description.clone().unwrap_or_default();
+    Event::new(name, format!("runner {what}")).target("Ci::Runner", runner.id, description)
 }
 
 /// Who made a runner.

@@ -10,6 +10,7 @@ use store::{Tx, ops};
 
 use crate::App;
 use crate::access::{self, Ability, ProjectAccess};
+use crate::audit::{self, Event};
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::lookup::{self, ProjectKey};
@@ -222,6 +223,12 @@ pub async fn take_ownership(app: &App, caller: Caller, key: ProjectKey, id: Sche
                 schedule.owner_id = owner;
                 schedule.updated_at = this.clock.now();
                 ops::schedules::save(tx, &schedule)?;
+                let event = Event::new(
+                    "ci_pipeline_schedule_owner_changed",
+                    "Changed the owner of a pipeline schedule",
+                )
+                .target("Ci::PipelineSchedule", schedule.id, schedule.description.as_str());
+                audit::note(&this, tx, &caller, &access.project, event)?;
             }
             Ok((details(&this, tx, &access, &caller, schedule)?, changes))
         })

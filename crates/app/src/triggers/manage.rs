@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use model::{ProjectId, Timestamp, TriggerLimits, TriggerToken, TriggerTokenId, User};
+use model::{Project, ProjectId, Timestamp, TriggerLimits, TriggerToken, TriggerTokenId, User};
+use store::ops::members::Place;
 use store::ops::page::Page;
 use store::{Tx, ops};
 
 use crate::App;
 use crate::access::Ability;
+use crate::audit::{self, Entity, Event};
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::keys::{TRIGGER_TOKEN_PREFIX, new_token};
@@ -162,6 +164,7 @@ pub async fn create(app: &App, caller: Caller, key: ProjectKey, new: NewTrigger)
                     fixed: draft.fixed.as_deref(),
                 },
             )?;
+            note(&this, tx, &caller, &access.project, "pipeline_trigger_created", &token)?;
             Ok(Shown {
                 text: text.clone(),
                 is_whole: true,
@@ -212,6 +215,7 @@ pub async fn update(app: &App, caller: Caller, key: ProjectKey, id: TriggerToken
     app.store
         .write(move |tx| {
             let mut token = find_own(&this, tx, &caller, &key, id)?;
+            let before = token.clone();
             if let Some(description) = &changes.description {
                 if description
                     .as_ref()
@@ -235,6 +239,7 @@ pub async fn update(app: &App, caller: Caller, key: ProjectKey, id: TriggerToken
             changes.limiting.apply(&this, &mut token)?;
             token.updated_at = this.clock.now();
             ops::trigger_tokens::update(tx, &token)?;
+            note_changes(&this, tx, &caller, &before, &token)?;
             show(&this, tx, &caller, token)
         })
         .await
@@ -263,9 +268,68 @@ pub async fn delete(
                 });
             }
             ops::trigger_tokens::delete(tx, token.project_id, token.id)?;
-            Ok(())
+            note_of(&this, tx, &caller, "pipeline_trigger_revoked", &token)
         })
         .await
+}
+
+/// Writes down which parts of a token changed.
+fn note_changes(
+    app: &App,
+    tx: &mut dyn Tx,
+    caller: &Caller,
+    before: &TriggerToken,
+    after: &TriggerToken,
+) -> Result<()> {
+    let fixed = |token| Fixed::of(app, token).map(|fixed| (fixed.variables, fixed.inputs));
+    let same_fixed = fixed(before)? == fixed(after)?;
+    let changed: Vec<&str> = [
+        ("description", before.description != after.description),
+        ("show_once", before.is_shown_once() != after.is_shown_once()),
+        ("limits", before.limits != after.limits),
+        ("fixed values", !same_fixed),
+    ]
+    .into_iter()
+    .filter_map(|(name, differs)| differs.then_some(name))
+    .collect();
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let event = event("pipeline_trigger_updated", after).with("change", changed.join(", "));
+    let entity = Entity::of_place(tx, Place::Project(after.project_id))?;
+    Ok(audit::note(app, tx, caller, entity, event)?)
+}
+
+/// Writes down what became of a token.
+pub(super) fn note_of(
+    app: &App,
+    tx: &mut dyn Tx,
+    caller: &Caller,
+    name: &'static str,
+    token: &TriggerToken,
+) -> Result<()> {
+    let entity = Entity::of_place(tx, Place::Project(token.project_id))?;
+    Ok(audit::note(app, tx, caller, entity, event(name, token))?)
+}
+
+fn note(
+    app: &App,
+    tx: &mut dyn Tx,
+    caller: &Caller,
+    project: &Project,
+    name: &'static str,
+    token: &TriggerToken,
+) -> Result<()> {
+    Ok(audit::note(app, tx, caller, project, event(name, token))?)
+}
+
+/// Says which token by the part of it that everybody may see.
+fn event(name: &'static str, token: &TriggerToken) -> Event {
+    let what = name.rsplit('_').next().unwrap_or_default();
+    let description = token.description.clone().unwrap_or_default();
+    Event::new(name, format!("pipeline trigger token {what}"))
+        .target("Ci::Trigger", token.id, description)
+        .with("token", &token.short)
 }
 
 /// What the stored token is sealed for.

@@ -54,6 +54,7 @@ pub async fn rotate(app: &App, caller: Caller, key: ProjectKey, id: TriggerToken
             };
             ops::trigger_tokens::rotate(tx, id, &new)?;
             let token = manage::find_own(&this, tx, &caller, &key, id)?;
+            manage::note_of(&this, tx, &caller, "pipeline_trigger_rotated", &token)?;
             Ok(Shown {
                 text: text.clone(),
                 is_whole: true,

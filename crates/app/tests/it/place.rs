@@ -101,6 +101,7 @@ impl Place {
         let root = Caller::User(Box::new(UserCaller {
             user,
             credential: Credential::Session,
+            address: None,
         }));
         let project = new_project(&app, &root, "demo").await;
         let (stop, stopped) = watch::channel(false);

@@ -13,6 +13,7 @@ macro_rules! unfinished {
 
 pub mod access_tokens;
 pub mod artifacts;
+pub mod audit_events;
 pub mod bots;
 pub mod bridges;
 pub mod definitions;
@@ -62,6 +63,7 @@ pub fn statements() -> Vec<&'static Sql> {
     [
         access_tokens::STATEMENTS,
         artifacts::STATEMENTS,
+        audit_events::STATEMENTS,
         bots::STATEMENTS,
         bridges::STATEMENTS,
         definitions::STATEMENTS,

@@ -91,7 +91,10 @@ impl FromRequest<App> for Visit {
         };
         if let Some(text) = &visit.session {
             match sessions::current(app, text).await {
-                Ok(Some(current)) => {
+                Ok(Some(mut current)) => {
+                    let address =
+                        client_address::address(&parts.extensions, &parts.headers, &app.settings.trusted_proxies);
+                    current.caller = current.caller.from_address(address);
                     visit.caller = current.caller.clone();
                     visit.take_over(&current.preferences);
                     visit.current = Some(current);

@@ -149,6 +149,7 @@ fn of_project(app: &App, tx: &mut dyn Tx, asking: &Job, path: &str, git_ref: &st
     let caller = Caller::User(Box::new(UserCaller {
         user: user.clone(),
         credential: Credential::Session,
+        address: None,
     }));
     let may_read = access::allows(&project, role, &caller, Ability::ReadJobs);
     if !may_read || !lookup::job_may_use(tx, asking, &user, &project, role)? {

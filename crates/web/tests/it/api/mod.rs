@@ -1,6 +1,7 @@
 //! The REST API resource by resource, without a network: requests go straight into the router.
 
 mod artifacts;
+mod audit_events;
 mod authentication;
 mod bad_input;
 mod environments;

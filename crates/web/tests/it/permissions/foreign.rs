@@ -18,6 +18,7 @@ const IDS: &[&str] = &[
     "environment_id",
     "deployment_id",
     "token_id",
+    "audit_event_id",
 ];
 
 /// The place of `mine` with one thing of `other`.
@@ -72,6 +73,7 @@ async fn things_of_other_projects_do_not_exist_under_ones_own() {
         ("deployment_id", "deployments"),
         ("inbound_hook", "inbound_hooks"),
         ("token_id", "access_tokens"),
+        ("audit_event_id", "audit_events"),
     ] {
         let line = format!("GET /projects/{}/{path}/{}", other.id, other.things[name]);
         let _: Value = world.made(&line, Value::Null).await;

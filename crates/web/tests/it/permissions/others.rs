@@ -40,6 +40,9 @@ impl World {
                 .made("POST /user/runners", json!({"runner_type": "instance_type"}))
                 .await;
             path = path.replace("{id}", &runner["id"].to_string());
+        } else if below.starts_with("/audit_events/") {
+            let events = self.made("GET /audit_events", Value::Null).await;
+            path = path.replace("{audit_event_id}", &events[0]["id"].to_string());
         } else if below.ends_with("/{key}") {
             path = path.replace("{key}", "Bash");
         }

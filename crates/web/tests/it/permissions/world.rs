@@ -255,6 +255,8 @@ impl World {
             .made(&format!("POST /groups/{id}/access_tokens"), access_token("g"))
             .await;
         place.things.insert("token_id", token["id"].to_string());
+        let events = self.made(&format!("GET /groups/{id}/audit_events"), Value::Null).await;
+        place.things.insert("audit_event_id", events[0]["id"].to_string());
         place
     }
 
@@ -305,6 +307,8 @@ impl World {
         things.insert("log_id", log[0]["id"].to_string());
         let token = self.made(&format!("POST {at}/access_tokens"), access_token("p")).await;
         things.insert("token_id", token["id"].to_string());
+        let events = self.made(&format!("GET {at}/audit_events"), Value::Null).await;
+        things.insert("audit_event_id", events[0]["id"].to_string());
         let hook = json!({"url": "https://1.2.3.4/", "custom_headers": [{"key": "X-A", "value": "v"}],
             "url_variables": [{"key": "v", "value": "x"}]});
         let hook = self.made(&format!("POST {at}/hooks"), hook).await;
