@@ -84,6 +84,9 @@ pub enum Error {
         /// Seconds until a try makes sense.
         retry_after: u64,
     },
+    /// Too many calls by an address or a user: 429 `Retry later`.
+    #[error("Retry later")]
+    Throttled(Box<Throttled>),
     /// The answer of another error, with a reason for programs and a remedy for people.
     #[error("{}", .0.error)]
     Refused(Box<Refused>),
@@ -138,6 +141,17 @@ pub struct Refused {
     pub remedy: String,
     /// How often the token may be used, when that is the reason.
     pub rate: Option<Rate>,
+}
+
+/// Which limit was passed, and how far.
+#[derive(Debug)]
+pub struct Throttled {
+    /// GitLab's name of the limit.
+    pub name: &'static str,
+    /// Calls in this minute.
+    pub rate: Rate,
+    /// Seconds until a try makes sense.
+    pub retry_after: u64,
 }
 
 /// What is wrong with a token that was good once (rest-api.md 4.2).

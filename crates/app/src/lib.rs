@@ -49,6 +49,7 @@ pub mod sessions;
 pub mod settings;
 pub mod setup;
 pub mod templates;
+pub mod throttle;
 pub mod time;
 pub mod triggers;
 pub mod users;
@@ -95,6 +96,8 @@ pub struct Parts {
     pub known_tokens: triggers::KnownTokens,
     /// Uses of trigger tokens whose uses are limited.
     pub uses: triggers::Uses,
+    /// How often somebody asks.
+    pub throttle: throttle::Throttle,
     /// Refused trigger calls that are not written down yet.
     pub trigger_log: triggers::log::Queue,
     /// Where runners ask for jobs.

@@ -29,6 +29,10 @@ pub struct Settings {
     pub trigger_log_entries: u32,
     /// Days after which audit events are forgotten; 0 = never.
     pub audit_event_days: u32,
+    /// API calls a minute from one address without a good credential; 0 = any number.
+    pub unauthenticated_calls_per_minute: u32,
+    /// API calls a minute of one user; 0 = any number.
+    pub authenticated_calls_per_minute: u32,
 }
 
 impl Settings {
@@ -48,6 +52,8 @@ impl Settings {
             trigger_log_days: 90,
             trigger_log_entries: 100_000,
             audit_event_days: 365,
+            unauthenticated_calls_per_minute: 500,
+            authenticated_calls_per_minute: 2000,
         }
     }
 }

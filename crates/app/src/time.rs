@@ -47,6 +47,12 @@ pub fn date(at: Timestamp) -> String {
     instant(at).strftime("%Y-%m-%d").to_string()
 }
 
+/// Returns `Fri, 02 Jan 2026 03:04:05 GMT`: the form of times in HTTP headers.
+#[must_use]
+pub fn http_date(at: Timestamp) -> String {
+    instant(at).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
 fn instant(at: Timestamp) -> Instant {
     Instant::from_microsecond(at.microseconds()).unwrap_or(Instant::UNIX_EPOCH)
 }

@@ -115,6 +115,13 @@ pub(crate) struct Serve {
     /// Most entries of one project's trigger log; the oldest are forgotten first [default: 100000]
     #[arg(long, env = "TRIPLINE_TRIGGER_LOG_ENTRIES", value_name = "NUMBER")]
     pub(crate) trigger_log_entries: Option<u32>,
+    /// API calls a minute from one address without a good credential, 0 = any number; calls from this machine are not
+    /// counted [default: 500]
+    #[arg(long, env = "TRIPLINE_UNAUTHENTICATED_CALLS_PER_MINUTE", value_name = "NUMBER")]
+    pub(crate) unauthenticated_calls_per_minute: Option<u32>,
+    /// API calls a minute of one user, 0 = any number; calls from this machine are not counted [default: 2000]
+    #[arg(long, env = "TRIPLINE_AUTHENTICATED_CALLS_PER_MINUTE", value_name = "NUMBER")]
+    pub(crate) authenticated_calls_per_minute: Option<u32>,
     /// Days after which audit events are forgotten, 0 = never [default: 365]
     #[arg(long, env = "TRIPLINE_AUDIT_EVENT_DAYS", value_name = "NUMBER")]
     pub(crate) audit_event_days: Option<u32>,

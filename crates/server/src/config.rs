@@ -54,6 +54,8 @@ struct File {
     /// Days that trigger logs reach back.
     trigger_log_days: Option<u32>,
     audit_event_days: Option<u32>,
+    unauthenticated_calls_per_minute: Option<u32>,
+    authenticated_calls_per_minute: Option<u32>,
     /// Entries of one project's trigger log.
     trigger_log_entries: Option<u32>,
     /// Filter of the log.
@@ -96,6 +98,8 @@ pub(crate) struct Config {
     /// Days that trigger logs reach back.
     pub(crate) trigger_log_days: Option<u32>,
     pub(crate) audit_event_days: Option<u32>,
+    pub(crate) unauthenticated_calls_per_minute: Option<u32>,
+    pub(crate) authenticated_calls_per_minute: Option<u32>,
     /// Entries of one project's trigger log.
     pub(crate) trigger_log_entries: Option<u32>,
     /// Filter of the log.
@@ -169,6 +173,12 @@ impl Config {
             trusted_proxies: networks(&either(flags.trusted_proxies, file.trusted_proxies))?,
             trigger_log_days: flags.trigger_log_days.or(file.trigger_log_days),
             audit_event_days: flags.audit_event_days.or(file.audit_event_days),
+            unauthenticated_calls_per_minute: flags
+                .unauthenticated_calls_per_minute
+                .or(file.unauthenticated_calls_per_minute),
+            authenticated_calls_per_minute: flags
+                .authenticated_calls_per_minute
+                .or(file.authenticated_calls_per_minute),
             trigger_log_entries: flags.trigger_log_entries.or(file.trigger_log_entries),
             file: flags.config.map(|path| std::path::absolute(&path).unwrap_or(path)),
             listen: flags
@@ -212,6 +222,12 @@ impl Config {
         };
         let mut settings = Settings::new(url);
         settings.trusted_proxies.clone_from(&self.trusted_proxies);
+        settings.unauthenticated_calls_per_minute = self
+            .unauthenticated_calls_per_minute
+            .unwrap_or(settings.unauthenticated_calls_per_minute);
+        settings.authenticated_calls_per_minute = self
+            .authenticated_calls_per_minute
+            .unwrap_or(settings.authenticated_calls_per_minute);
         settings.audit_event_days = self.audit_event_days.unwrap_or(settings.audit_event_days);
         settings.trigger_log_days = self.trigger_log_days.unwrap_or(settings.trigger_log_days);
         settings.trigger_log_entries = self.trigger_log_entries.unwrap_or(settings.trigger_log_entries);

@@ -213,6 +213,7 @@ pub(crate) fn open_with(config: &Config, key: &[u8; 32], settings: app::Settings
         configs: app::pipelines::config::ConfigCache::default(),
         known_tokens: app::triggers::KnownTokens::default(),
         uses: app::triggers::Uses::default(),
+        throttle: app::throttle::Throttle::default(),
         trigger_log: app::triggers::log::Queue::default(),
         desk: app::runners::Desk::default(),
         bridges: app::bridges::Queue::default(),

@@ -6,7 +6,7 @@
 use std::marker::PhantomData;
 
 use app::authenticate::{self, Accept, Presented};
-use app::{App, Caller, Error, ProjectKey};
+use app::{App, Caller, Error, ProjectKey, throttle};
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, Method, header};
@@ -175,9 +175,19 @@ impl<P: Policy> FromRequest<App> for Call<P> {
             presented.session = cookies::session(&parts.headers, &app.settings.external_url);
         }
         let address = client_address::address(&parts.extensions, &parts.headers, &app.settings.trusted_proxies);
-        let caller = authenticate::caller(app, presented, accept)
-            .await?
-            .from_address(address);
+        let caller = match authenticate::caller(app, presented, accept).await {
+            Ok(caller) => caller.from_address(address),
+            Err(error) => {
+                throttle::anonymous_call(app, address)?;
+                return Err(error.into());
+            }
+        };
+        match &caller {
+            Caller::User(user) => throttle::user_call(app, user.user.id, address)?,
+            // A job asks as often as its script does, from where its runner is.
+            Caller::Job(_) => {}
+            Caller::Anonymous => throttle::anonymous_call(app, address)?,
+        }
         // Nobody changes anything; nor does nobody learn by trying which projects there are.
         if !reads && !caller.is_authenticated() {
             return Err(Error::Unauthorized.into());

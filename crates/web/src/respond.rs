@@ -1,11 +1,13 @@
 //! Answers: what a use case returned, as status, headers and body. The only place that knows
 //! which status and which shape of body an error has (rest-api.md 5).
 
+use app::error::Throttled;
 use app::triggers::Rate;
 use app::{Error, Refused};
 use axum::Json;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use model::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tracing::error;
@@ -39,7 +41,10 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let error = self.0;
         log(&error);
-        let mut response = (status(&error), Json(body(&error))).into_response();
+        let mut response = match &error {
+            Error::Throttled(_) => (StatusCode::TOO_MANY_REQUESTS, "Retry later\n").into_response(),
+            _ => (status(&error), Json(body(&error))).into_response(),
+        };
         add_headers(&error, &mut response);
         response
     }
@@ -103,7 +108,7 @@ pub(crate) fn status(error: &Error) -> StatusCode {
             StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
         }
         Error::Reasoned(reasoned) => StatusCode::from_u16(reasoned.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-        Error::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
+        Error::TooMany { .. } | Error::Throttled(_) => StatusCode::TOO_MANY_REQUESTS,
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -150,6 +155,7 @@ fn body(error: &Error) -> Value {
         | Error::RecordNotFound
         | Error::BadRequest(_)
         | Error::Status { .. }
+        | Error::Throttled(_)
         | Error::Internal(_) => json!({"message": error.to_string()}),
     }
 }
@@ -173,6 +179,7 @@ fn add_headers(error: &Error, response: &mut Response) {
                 .headers_mut()
                 .insert(header::RETRY_AFTER, (*retry_after).into());
         }
+        Error::Throttled(throttled) => add_limit(throttled, response.headers_mut()),
         Error::Refused(refused) => {
             add_headers(&refused.error, response);
             if let Some(rate) = &refused.rate {
@@ -198,6 +205,21 @@ pub(crate) fn add_rate(rate: &Rate, headers: &mut HeaderMap) {
         HeaderName::from_static("ratelimit-name"),
         HeaderValue::from_static("trigger_token"),
     );
+}
+
+/// Says how many calls there may be in a minute, in GitLab's headers.
+fn add_limit(throttled: &Throttled, headers: &mut HeaderMap) {
+    let rate = &throttled.rate;
+    add_rate(rate, headers);
+    headers.insert(
+        HeaderName::from_static("ratelimit-name"),
+        HeaderValue::from_static(throttled.name),
+    );
+    let reset = rate.resets_at.0.div_euclid(1_000_000) + 1;
+    if let Ok(time) = HeaderValue::from_str(&app::time::http_date(Timestamp(reset * 1_000_000))) {
+        headers.insert(HeaderName::from_static("ratelimit-resettime"), time);
+    }
+    headers.insert(header::RETRY_AFTER, throttled.retry_after.into());
 }
 
 fn challenge(response: &mut Response, code: &str, description: &str) {

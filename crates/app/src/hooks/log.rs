@@ -10,7 +10,6 @@ use store::ops::page::{Page, Sort};
 use store::ops::pipelines::PipelineFilter;
 use uuid::Uuid;
 
-use crate::App;
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::hooks::dispatch::{self, KEPT};
@@ -18,6 +17,7 @@ use crate::hooks::happened::{self, Event, JobThen, PipelineThen};
 use crate::hooks::secrets::Secrets;
 use crate::hooks::{deliver, manage, payload};
 use crate::lookup::ProjectKey;
+use crate::{App, throttle};
 
 /// Which deliveries to list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +77,9 @@ pub async fn get(app: &App, caller: &Caller, key: ProjectKey, id: HookId, one: H
 ///
 /// As [`list`]; `404 Not found` for an unknown delivery; 422 when there was no answer.
 pub async fn resend(app: &App, caller: &Caller, key: ProjectKey, id: HookId, old: HookDeliveryId) -> Result<u16> {
-    let (_, hook) = manage::find(app, caller, key, id).await?;
+    let (project, hook) = manage::find(app, caller, key, id).await?;
+    let user = caller.user().ok_or(Error::Unauthorized)?.id;
+    throttle::hook_resend(app, project.id, user)?;
     let old = app.store.read(move |tx| ops::hook_deliveries::get(tx, id, old)).await?;
     let old = old.ok_or(Error::RecordNotFound)?;
     tell(app, hook, old).await
@@ -91,6 +93,7 @@ pub async fn resend(app: &App, caller: &Caller, key: ProjectKey, id: HookId, old
 pub async fn test(app: &App, caller: &Caller, key: ProjectKey, id: HookId, trigger: &str) -> Result<()> {
     let (project, hook) = manage::find(app, caller, key, id).await?;
     let user = caller.user().ok_or(Error::Unauthorized)?.id;
+    throttle::hook_test(app, project.id, user)?;
     let kind = HookKind::ALL.into_iter().find(|kind| kind.flag() == trigger);
     let kind = kind.ok_or_else(|| unprocessable("Testing not available for this hook"))?;
     let event = sample(app, &project, kind, user).await?;

@@ -202,6 +202,7 @@ pub(super) fn reason_and_status(error: &Error) -> (Reason, i32) {
         Error::Forbidden(_) | Error::InsufficientScope { .. } => (Reason::Refused, 403),
         Error::NotFound(_) | Error::NotFoundPlain | Error::RecordNotFound => (Reason::Refused, 404),
         Error::Parameters(_) | Error::BadRequest(_) | Error::Invalid(_) => (Reason::ParametersInvalid, 400),
+        Error::Throttled(_) => (Reason::ServerLimit, 429),
         Error::Internal(_) => (Reason::ServerError, 500),
     }
 }

@@ -28,7 +28,7 @@ use crate::triggers::limits::Limits;
 use crate::triggers::log::{Note, Record};
 use crate::triggers::stranger;
 use crate::triggers::uses::Rate;
-use crate::{App, keys};
+use crate::{App, keys, throttle};
 
 /// Name of the variable that holds the call itself.
 pub(super) const PAYLOAD_VARIABLE: &str = "TRIGGER_PAYLOAD";
@@ -181,6 +181,7 @@ async fn known_or_noted(app: &App, call: &TriggerCall, token: Token) -> Result<A
     };
     if matches!(found, Err(Error::NotFoundPlain | Error::UnauthorizedMessage(_))) {
         stranger::note(app, call, token).await;
+        throttle::anonymous_call(app, call.address)?;
     }
     found
 }

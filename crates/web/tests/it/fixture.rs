@@ -64,6 +64,7 @@ impl Server {
             configs: app::pipelines::config::ConfigCache::default(),
             known_tokens: app::triggers::KnownTokens::default(),
             uses: app::triggers::Uses::default(),
+            throttle: app::throttle::Throttle::default(),
             trigger_log: app::triggers::log::Queue::default(),
             desk: app::runners::Desk::default(),
             bridges: app::bridges::Queue::default(),

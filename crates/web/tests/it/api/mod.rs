@@ -19,6 +19,7 @@ mod resource_tokens;
 mod runners;
 mod schedules;
 mod settings;
+mod throttle;
 mod tokens;
 mod users;
 
