@@ -51,6 +51,8 @@ pub(crate) struct Prepared {
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) readable: Vec<PathBuf>,
     pub(crate) writable: Vec<PathBuf>,
+    /// Folders of the machine in whose place each job has its own, where the system can do that.
+    pub(crate) private: Vec<PathBuf>,
     pub(crate) denied: Vec<PathBuf>,
 }
 

@@ -12,7 +12,9 @@
 
 mod children;
 mod client;
+mod private;
 mod process;
+mod protections;
 mod sandbox;
 
 use std::ffi::OsString;
@@ -23,6 +25,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use client::{Exit, Keeper, KeeperError, Stop};
+pub(crate) use private::FOLDERS as PRIVATE_FOLDERS;
+pub(crate) use protections::announce;
 
 /// Time between the first SIGKILL and giving up on processes that do not end (blocked in the kernel).
 const REAP_LIMIT: Duration = Duration::from_secs(10);
@@ -30,19 +34,27 @@ const REAP_LIMIT: Duration = Duration::from_secs(10);
 /// Runs the job shell: what the launcher of [`Config`](crate::Config) must lead to.
 ///
 /// Without arguments it is the keeper of one slot; `pack` and `unpack` handle archives from
-/// inside a job's sandbox.
+/// inside a job's sandbox; the others find out what this system can do.
 pub fn job_shell_main(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let mode = arguments.next();
     match mode.as_ref().and_then(|mode| mode.to_str()) {
         None => process::run(),
         Some("pack") => crate::archive::pack_main(arguments),
         Some("unpack") => crate::archive::unpack_main(arguments),
+        Some(PROBE) => private::probe().map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS),
+        Some(PROTECTIONS) => protections::print(),
         Some(_) => {
             eprintln!("the job shell is started by the runner only");
             ExitCode::from(2)
         }
     }
 }
+
+/// Argument with which the job shell tries what only another process may try.
+const PROBE: &str = "probe";
+
+/// Argument with which the job shell says how jobs are protected on this system.
+const PROTECTIONS: &str = "protections";
 
 /// What the runner tells the keeper.
 #[derive(Debug, Serialize, Deserialize)]
@@ -87,6 +99,10 @@ pub(crate) struct Sandbox {
     pub(crate) own_read: Vec<PathBuf>,
     /// Likewise: written too.
     pub(crate) own_write: Vec<PathBuf>,
+    /// Folders of the machine in whose place the job has its own.
+    pub(crate) private: Vec<PathBuf>,
+    /// Where those may be made.
+    pub(crate) scratch: PathBuf,
 }
 
 /// A program to start inside the sandbox.

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use crate::client::{Client, InvalidUrl};
 use crate::config::Config;
 use crate::job::Site;
+use crate::keeper::announce;
 use slot::Slot;
 
 /// Time that jobs killed at the end get to report themselves.
@@ -103,6 +104,7 @@ impl Runner {
         let (orders, _) = watch::channel(Order::Work);
         let introduced = Arc::new(OnceCell::new());
         let mut slots = JoinSet::new();
+        slots.spawn(announce(Arc::clone(&site)));
         for index in 0..concurrency {
             let slot = Slot::new(
                 index,

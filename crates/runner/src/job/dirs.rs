@@ -220,6 +220,8 @@ impl Dirs {
             denied: prepared.denied.clone(),
             own_read: vec![self.temporary.clone()],
             own_write: vec![self.project.clone(), self.tmp(), self.home(), self.out()],
+            private: prepared.private.clone(),
+            scratch: self.temporary.clone(),
         }
     }
 

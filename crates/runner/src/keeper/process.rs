@@ -12,6 +12,7 @@ use nix::sys::signal::Signal;
 use nix::sys::stat::{Mode, umask};
 
 use super::children::{self, ChildEvent};
+use super::private::{self, Means};
 use super::sandbox::SandboxThread;
 use super::{Command, ProcessLimits, Protection, REAP_LIMIT, Report, Run, Sandbox};
 
@@ -27,7 +28,7 @@ const OUT_OF_MEMORY_SCORE: &str = "500";
 /// Runs the keeper until its input ends.
 pub(super) fn run() -> ExitCode {
     match prepare() {
-        Ok(()) => Keeper::new().serve(),
+        Ok(means) => Keeper::new(means).serve(),
         Err(error) => {
             eprintln!("cannot prepare the job keeper: {error}");
             return ExitCode::FAILURE;
@@ -36,7 +37,7 @@ pub(super) fn run() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn prepare() -> io::Result<()> {
+fn prepare() -> io::Result<Means> {
     close_inherited_files()?;
     // Away from the terminal of the runner; already done when it was started as a leader.
     let _ = nix::unistd::setsid();
@@ -44,7 +45,7 @@ fn prepare() -> io::Result<()> {
     // Other users are kept out by the folder above; 022 is what images and packages built by jobs expect.
     umask(Mode::S_IWGRP | Mode::S_IWOTH);
     let _ = fs::write("/proc/self/oom_score_adj", OUT_OF_MEMORY_SCORE);
-    Ok(())
+    Ok(private::prepare())
 }
 
 /// Closes every file but the standard ones: what the server inherited must not reach a job.
@@ -68,6 +69,7 @@ enum Event {
 }
 
 struct Keeper {
+    means: Means,
     events: Receiver<Event>,
     wake: Sender<()>,
     spawn_lock: Arc<Mutex<()>>,
@@ -105,7 +107,7 @@ struct Current {
 }
 
 impl Keeper {
-    fn new() -> Keeper {
+    fn new(means: Means) -> Keeper {
         let (sender, events) = channel();
         let (wake, woken) = channel();
         let spawn_lock = Arc::new(Mutex::new(()));
@@ -115,6 +117,7 @@ impl Keeper {
         });
         thread::spawn(move || read_commands(&sender));
         Keeper {
+            means,
             events,
             wake,
             spawn_lock,
@@ -164,7 +167,10 @@ impl Keeper {
         }
     }
 
-    fn begin(&mut self, sandbox: Sandbox) {
+    fn begin(&mut self, mut sandbox: Sandbox) {
+        if self.means == Means::None {
+            sandbox.private.clear();
+        }
         self.sandbox = Some(SandboxThread::start(sandbox, Arc::clone(&self.spawn_lock)));
     }
 

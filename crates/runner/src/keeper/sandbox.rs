@@ -18,10 +18,10 @@ use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::{Protection, Run, SELF, Sandbox};
+use super::{Protection, Run, SELF, Sandbox, private};
 
 /// The newest set of rights this code was written and tested for.
-const LANDLOCK_ABI: ABI = ABI::V6;
+pub(super) const LANDLOCK_ABI: ABI = ABI::V6;
 
 /// Files of `/dev` that programs take for granted.
 const DEVICES: [&str; 10] = [
@@ -148,6 +148,7 @@ fn kill_domain() {
 
 /// Restricts the calling thread for good.
 fn restrict(sandbox: &Sandbox) -> Result<Protection, String> {
+    private::give(sandbox).map_err(|error| format!("cannot give the job folders of its own: {error}"))?;
     nix::sys::prctl::set_no_new_privs().map_err(|error| format!("cannot give up new privileges: {error}"))?;
     landlock(sandbox).map_err(|error| format!("cannot apply Landlock: {error}"))
 }
@@ -159,15 +160,16 @@ fn landlock(sandbox: &Sandbox) -> Result<Protection, landlock::RulesetError> {
     for path in &sandbox.read {
         allow(path, reading, &sandbox.denied, &mut rules);
     }
-    for path in &sandbox.write {
+    // In folders of its own the job does what it likes: nothing that is denied to it is there.
+    for path in sandbox.write.iter().filter(|path| !sandbox.private.contains(path)) {
         allow(path, everything, &sandbox.denied, &mut rules);
     }
+    rules.extend(sandbox.private.iter().map(|path| (path.clone(), everything)));
     rules.extend(DEVICES.iter().map(|path| (PathBuf::from(path), everything)));
     rules.extend(sandbox.own_read.iter().map(|path| (path.clone(), reading)));
     rules.extend(sandbox.own_write.iter().map(|path| (path.clone(), everything)));
-    if let Ok(program) = std::env::current_exe() {
-        rules.push((program, reading));
-    }
+    // By this name it is found even if its folder is covered by one of the job's own.
+    rules.push((PathBuf::from("/proc/self/exe"), reading));
 
     let mut ruleset = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)

@@ -10,6 +10,7 @@ use nix::unistd::{User, geteuid};
 use super::StartError;
 use crate::config::{Config, JobUser};
 use crate::job::{Account, Prepared};
+use crate::keeper::PRIVATE_FOLDERS;
 use crate::random;
 
 /// Users tried for [`JobUser::Auto`] when started as root, in this order.
@@ -21,7 +22,7 @@ const SYSTEM_FOLDERS: [&str; 14] = [
     "/nix",
 ];
 
-/// What every job may write to besides its own folders.
+/// What every job may write to besides its own folders; where it can be, each job has its own (`private_folders`).
 const SHARED_FOLDERS: [&str; 2] = ["/tmp", "/var/tmp"];
 
 /// Search path when the runner has none.
@@ -68,6 +69,7 @@ pub(super) fn prepare(config: &Config) -> Result<Prepared, StartError> {
     environment.extend(["USER", "LOGNAME"].map(|name| (name.to_owned(), user.clone())));
     environment.extend(config.environment.iter().cloned());
     let readable = outermost(readable);
+    let private = private_folders(config, &readable);
     let mut writable: Vec<PathBuf> = SHARED_FOLDERS.iter().map(PathBuf::from).collect();
     writable.extend(config.writable_paths.iter().cloned());
     // Landlock compares real paths. What does not exist yet is denied by its name.
@@ -91,6 +93,7 @@ pub(super) fn prepare(config: &Config) -> Result<Prepared, StartError> {
         environment,
         readable,
         writable,
+        private,
         denied,
     })
 }
@@ -105,6 +108,35 @@ fn outermost(folders: Vec<PathBuf>) -> Vec<PathBuf> {
     // A folder comes right before what lies below it.
     real.dedup_by(|later, earlier| later.starts_with(earlier));
     real
+}
+
+/// Returns the folders that each job is to have for itself: not those in which jobs are to share something.
+///
+/// Whoever wants one of them shared lets jobs write to it ([`Config::writable_paths`]).
+fn private_folders(config: &Config, readable: &[PathBuf]) -> Vec<PathBuf> {
+    let wanted: Vec<PathBuf> = config
+        .writable_paths
+        .iter()
+        .filter_map(|path| fs::canonicalize(path).ok())
+        .collect();
+    let mut folders: Vec<PathBuf> = Vec::new();
+    for folder in PRIVATE_FOLDERS
+        .iter()
+        .filter_map(|folder| fs::canonicalize(folder).ok())
+    {
+        let shared = wanted.iter().chain(readable).find(|path| path.starts_with(&folder));
+        match shared {
+            Some(path) => tracing::info!(
+                "all jobs see the same `{}`, for they may reach `{}`",
+                folder.display(),
+                path.display()
+            ),
+            // One may be another name of the other.
+            None if folder.is_dir() && !folders.iter().any(|other| folder.starts_with(other)) => folders.push(folder),
+            None => {}
+        }
+    }
+    folders
 }
 
 fn make_folder(path: &Path, mode: u32) -> Result<(), StartError> {
