@@ -37,7 +37,7 @@ pub const BODY_LIMIT: usize = 8 << 20;
 pub const FILES_BODY_LIMIT: usize = 64 << 20;
 
 /// Longest silence in the middle of a body before the call is given up.
-const BODY_SILENCE: Duration = Duration::from_secs(30);
+pub(crate) const BODY_SILENCE: Duration = Duration::from_secs(30);
 
 /// Most parameters (pairs of a form, values of a JSON document) of one call: what Rack takes, times 16 for JSON payloads.
 const MAX_VALUES: usize = 65_536;

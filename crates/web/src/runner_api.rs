@@ -10,7 +10,7 @@ mod registration;
 
 use app::runners::{logs, registry, report, request};
 use app::{App, Error, Result};
-use axum::body::Bytes;
+use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -25,11 +25,22 @@ use wire::runner::{
 };
 
 use crate::Params;
+use crate::params::read_body;
 use crate::respond::{ApiError, ApiResult};
 use crate::routing::{Router, get, patch, post, put};
 
 /// Most bytes of a log in one call; runners send at most 1 MiB.
 const LOG_LIMIT: usize = 4 << 20;
+
+/// Most characters of a `system_id` (GitLab's limit).
+const MAX_SYSTEM_ID: usize = 64;
+
+/// Most characters of what a runner says about itself: its version, platform and so on (GitLab's limit); the rest is cut
+/// off, for no job depends on it.
+const MAX_ABOUT: usize = 2048;
+
+/// Most features of a runner; there are about thirty.
+const MAX_FEATURES: usize = 200;
 
 /// Seconds between two patches of a log.
 const LOG_INTERVAL_SECONDS: &str = "3";
@@ -42,10 +53,7 @@ pub(crate) fn routes() -> Router {
         .merge(registration::routes())
         .route("/jobs/request", post(ask))
         .route("/jobs/{id}", put(update))
-        .route(
-            "/jobs/{id}/trace",
-            patch(append).layer(DefaultBodyLimit::max(LOG_LIMIT)),
-        )
+        .route("/jobs/{id}/trace", patch(append))
         .route(
             "/jobs/{id}/artifacts",
             post(artifacts::upload)
@@ -75,7 +83,7 @@ async fn ask(State(app): State<App>, headers: HeaderMap, params: Params) -> ApiR
     let Some(runner) = registry::authenticate(&app, &token).await? else {
         return Ok(forbidden(None));
     };
-    let manager = registry::note_contact(&app, &runner, about(&ask.system_id, &ask.info)).await?;
+    let manager = registry::note_contact(&app, &runner, about(&ask.system_id, &ask.info)?).await?;
     let hold = ask.last_update.filter(|seen| !seen.is_empty()).map(|_| request::HOLD);
     Ok(match request::request(&app, runner, Some(manager), hold).await? {
         Some(job) => (StatusCode::CREATED, axum::Json(payload::of(&job))).into_response(),
@@ -109,7 +117,7 @@ async fn update(State(app): State<App>, Id(id): Id, headers: HeaderMap, params: 
 }
 
 /// `PATCH jobs/:id/trace`: bytes of the log.
-async fn append(State(app): State<App>, Id(id): Id, headers: HeaderMap, bytes: Bytes) -> ApiResult<Response> {
+async fn append(State(app): State<App>, Id(id): Id, headers: HeaderMap, body: Body) -> ApiResult<Response> {
     let range = headers
         .get(header::CONTENT_RANGE)
         .and_then(|range| range.to_str().ok()?.parse::<ContentRange>().ok());
@@ -121,6 +129,7 @@ async fn append(State(app): State<App>, Id(id): Id, headers: HeaderMap, bytes: B
             .into_response());
     };
     let token = job_token(&headers, "");
+    let bytes = read_body(body, &headers, LOG_LIMIT).await?;
     Ok(match logs::append(&app, JobId(id), &token, range.start, bytes).await? {
         logs::Appended::Stored { size, status, watched } => {
             let mut response = with_status(with_size(StatusCode::ACCEPTED, size), status);
@@ -160,9 +169,14 @@ fn read<T: DeserializeOwned>(params: &Params) -> Result<T> {
     serde_json::from_value(serde_json::Value::Object(json)).map_err(|error| Error::BadRequest(error.to_string()))
 }
 
-fn about(system_id: &str, info: &RunnerInfo) -> registry::About {
-    let some = |text: &String| (!text.is_empty()).then(|| text.clone());
-    registry::About {
+/// What a runner says about itself, as far as it is bearable.
+fn about(system_id: &str, info: &RunnerInfo) -> Result<registry::About> {
+    let some = |text: &String| (!text.is_empty()).then(|| text.chars().take(MAX_ABOUT).collect());
+    if system_id.chars().count() > MAX_SYSTEM_ID {
+        return Err(Error::parameter("system_id is too long (maximum is 64 characters)"));
+    }
+    let features = info.features.declared().filter(|name| name.len() <= MAX_SYSTEM_ID);
+    Ok(registry::About {
         system_id: if system_id.is_empty() {
             LEGACY_SYSTEM_ID.to_owned()
         } else {
@@ -173,8 +187,8 @@ fn about(system_id: &str, info: &RunnerInfo) -> registry::About {
         platform: some(&info.platform),
         architecture: some(&info.architecture),
         executor: some(&info.executor),
-        features: info.features.declared().map(str::to_owned).collect(),
-    }
+        features: features.take(MAX_FEATURES).map(str::to_owned).collect(),
+    })
 }
 
 fn runner_token(headers: &HeaderMap, body: &str) -> String {

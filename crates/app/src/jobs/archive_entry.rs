@@ -3,8 +3,10 @@
 //! The list of its files is read only if it is of a bearable length, paths are looked up and never joined to anything,
 //! and what is unpacked goes to the client as it comes, at most as much as was announced.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io::{Read, Seek, SeekFrom};
+use std::rc::Rc;
 
 use bytes::Bytes;
 use model::ArtifactId;
@@ -15,6 +17,13 @@ use crate::error::{Error, Result};
 
 /// Most files of an archive of which one can be had by itself; the list of them is in memory meanwhile.
 const MAX_ENTRIES: u64 = 100_000;
+
+/// Most bytes read to get at the list of an archive's files.
+///
+/// An archive can hold several such lists, and which of them counts is found by trying: what one of them says of its
+/// length binds none of the others. Each file of a list is 46 bytes and its path, so this is the list of 100,000 files
+/// with paths of 120 bytes.
+const MAX_LIST: u64 = 16 << 20;
 
 /// Largest file that is unpacked, in bytes: what an archive of the largest size holds, packed ten times over.
 const MAX_BYTES: u64 = 1 << 30;
@@ -93,9 +102,8 @@ pub struct Item {
     pub size: Option<u64>,
 }
 
-fn in_folder<R: Read + Seek>(mut archive: R, folder: &str, most: usize) -> Option<(Vec<Item>, bool)> {
-    count(&mut archive).filter(|entries| *entries <= MAX_ENTRIES)?;
-    let mut zip = zip::ZipArchive::new(archive).ok()?;
+fn in_folder<R: Read + Seek>(archive: R, folder: &str, most: usize) -> Option<(Vec<Item>, bool)> {
+    let mut zip = zip_of(archive)?;
     let prefix = if folder.is_empty() {
         String::new()
     } else {
@@ -158,9 +166,44 @@ fn unpack<R: Read + Seek>(archive: R, path: &str, head: Head, chunks: &mpsc::Sen
 }
 
 /// Reads the list of an archive's files; `None` for what is no archive or has too many.
-pub(crate) fn zip_of<R: Read + Seek>(mut archive: R) -> Option<zip::ZipArchive<R>> {
+pub(crate) fn zip_of<R: Read + Seek>(archive: R) -> Option<zip::ZipArchive<Rationed<R>>> {
+    zip_within(archive, MAX_LIST)
+}
+
+fn zip_within<R: Read + Seek>(mut archive: R, most: u64) -> Option<zip::ZipArchive<Rationed<R>>> {
     count(&mut archive).filter(|entries| *entries <= MAX_ENTRIES)?;
-    zip::ZipArchive::new(archive).ok()
+    let left = Rc::new(Cell::new(most));
+    let rationed = Rationed {
+        inner: archive,
+        left: Rc::clone(&left),
+    };
+    let zip = zip::ZipArchive::new(rationed).ok()?;
+    // What the files hold is limited where it is unpacked.
+    left.set(u64::MAX);
+    (zip.len() as u64 <= MAX_ENTRIES).then_some(zip)
+}
+
+/// A reader of which at most so many bytes are had.
+#[derive(Debug)]
+pub(crate) struct Rationed<R> {
+    inner: R,
+    left: Rc<Cell<u64>>,
+}
+
+impl<R: Read> Read for Rationed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        let left = self.left.get().checked_sub(read as u64);
+        self.left
+            .set(left.ok_or_else(|| std::io::Error::other("the list of files is too long"))?);
+        Ok(read)
+    }
+}
+
+impl<R: Seek> Seek for Rationed<R> {
+    fn seek(&mut self, position: SeekFrom) -> std::io::Result<u64> {
+        self.inner.seek(position)
+    }
 }
 
 fn send(mut file: impl Read, size: u64, chunks: &mpsc::Sender<std::io::Result<Bytes>>) {
@@ -320,6 +363,27 @@ mod tests {
         let bytes = [large, locator, end].concat();
         assert_eq!(count(&mut Cursor::new(bytes.clone())), Some(10_000_000));
         assert!(matches!(unpacked(bytes, "a").0, Err(Error::NotFoundPlain)));
+    }
+
+    #[test]
+    fn a_long_list_behind_a_short_one_is_not_read_either() {
+        // The record at the end says that there are four files, but its list is too short; the one before it is in
+        // order, and whoever looks for an archive finds that.
+        let mut bytes = archive(&[("a", b"one"), ("b", b"two"), ("c", b"three")]);
+        let mut decoy = b"PK\x05\x06".to_vec();
+        decoy.extend([0; 4]);
+        decoy.extend([4, 0, 4, 0]);
+        decoy.extend(60_u32.to_le_bytes());
+        decoy.extend(7_u32.to_le_bytes());
+        decoy.extend([0; 2]);
+        bytes.extend(decoy);
+        assert_eq!(count(&mut Cursor::new(bytes.clone())), Some(4));
+        let found = zip_within(Cursor::new(bytes.clone()), 10_000).unwrap();
+        assert_eq!(found.len(), 3, "the list before the decoy was taken");
+        assert!(
+            zip_within(Cursor::new(bytes), 400).is_none(),
+            "and it has a limit of its own"
+        );
     }
 
     #[test]

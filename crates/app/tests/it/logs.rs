@@ -1,7 +1,8 @@
 //! Logs that come in (runner-protocol 3).
 
-use app::runners::logs::{Appended, append};
-use model::Status;
+use app::runners::logs::{Appended, MAX_LOG_BYTES, append};
+use app::runners::report::Answer;
+use model::{FailureReason, Status};
 
 use crate::place::Place;
 
@@ -114,5 +115,50 @@ async fn coverage_is_found_in_the_log() {
     .unwrap();
     place.report(&a, "success").await;
     assert_eq!(place.job(id, "a").await.coverage, Some(90.25));
+    place.close().await;
+}
+
+#[tokio::test]
+async fn a_log_that_never_ends_ends_its_job() {
+    let place = Place::new("a: {script: x}\n").await;
+    let (player, id) = (place.player().await, place.pipeline().await.id);
+    let a = place.take(&player).await;
+    let send = async |start: u64, text: Vec<u8>| {
+        append(&place.app, a.job.id, &a.token, start, text.into())
+            .await
+            .unwrap()
+    };
+    // What has come so far, without sending all of it.
+    let most = usize::try_from(MAX_LOG_BYTES).unwrap();
+    let so_far = vec![b'.'; most - 10];
+    let stored_so_far = place
+        .app
+        .blobs
+        .traces
+        .append(a.job.id, 0, so_far.into(), u64::MAX)
+        .await;
+    stored_so_far.unwrap();
+    let from = MAX_LOG_BYTES - 10;
+    assert_eq!(stored(send(from, b"0123456789".to_vec()).await), Some(MAX_LOG_BYTES));
+    assert_eq!(
+        send(MAX_LOG_BYTES, b"!".to_vec()).await,
+        Appended::Forbidden(Some(Status::Failed))
+    );
+    let job = place.attempts(id).await.remove(0);
+    assert_eq!(
+        (job.status, job.failure_reason),
+        (Status::Failed, Some(FailureReason::TraceSizeExceeded))
+    );
+    assert_eq!(
+        place.app.blobs.traces.size(job.id).await.unwrap(),
+        Some(MAX_LOG_BYTES),
+        "what came is kept"
+    );
+    // Nothing more is taken from it, whatever it sends.
+    assert_eq!(send(0, b"x".to_vec()).await, Appended::Forbidden(Some(Status::Failed)));
+    assert_eq!(
+        place.report(&a, "success").await,
+        Answer::Forbidden(Some(Status::Failed))
+    );
     place.close().await;
 }

@@ -13,6 +13,7 @@ mod crashes;
 mod documents;
 mod environments;
 mod hooks;
+mod hostile_runners;
 mod idempotency;
 mod inbound;
 mod inbound_settings;

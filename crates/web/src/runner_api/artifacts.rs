@@ -4,7 +4,7 @@ use app::runners::artifacts::{self, Description};
 use app::{App, Error};
 use axum::Json;
 use axum::body::Body;
-use axum::extract::multipart::Field;
+use axum::extract::multipart::{Field, MultipartError};
 use axum::extract::{FromRequest, Multipart, Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -13,6 +13,7 @@ use serde_json::json;
 use wire::runner::ArtifactParameters;
 
 use super::{Id, forbidden, job_token};
+use crate::params::BODY_SILENCE;
 use crate::respond::{ApiError, ApiResult};
 
 /// Most bytes of a form field beside the file.
@@ -41,12 +42,15 @@ pub(super) async fn upload(
         filename: None,
     };
     let mut has_file = false;
-    while let Some(mut field) = form.next_field().await.map_err(|error| bad(error.body_text()))? {
+    while let Some(mut field) = in_time(form.next_field()).await? {
         let name = field.name().unwrap_or_default().to_owned();
         if name == "file" {
+            if has_file {
+                return Err(bad("there is more than one `file`".to_owned()));
+            }
             description.filename = field.file_name().map(str::to_owned);
             has_file = true;
-            while let Some(chunk) = field.chunk().await.map_err(|error| bad(error.body_text()))? {
+            while let Some(chunk) = in_time(field.chunk()).await? {
                 if !artifacts::write(&mut upload, chunk).await? {
                     return Ok(too_large());
                 }
@@ -127,13 +131,25 @@ fn check(description: &Description) -> Result<(), ApiError> {
 /// is measured.
 async fn short_text(name: &str, mut field: Field<'_>) -> Result<String, ApiError> {
     let mut bytes = Vec::new();
-    while let Some(chunk) = field.chunk().await.map_err(|error| bad(error.body_text()))? {
+    while let Some(chunk) = in_time(field.chunk()).await? {
         bytes.extend_from_slice(&chunk);
         if bytes.len() > FIELD_LIMIT {
             return Err(bad("a field is too long".to_owned()));
         }
     }
     String::from_utf8(bytes).map_err(|_| bad(format!("{name} is not UTF-8")))
+}
+
+/// Waits for the next piece of a body: 408 when none comes for so long that nobody may be there any more.
+async fn in_time<T>(piece: impl Future<Output = Result<T, MultipartError>>) -> Result<T, ApiError> {
+    let late = |_| {
+        ApiError(Error::Status {
+            status: 408,
+            message: "408 Request Timeout".to_owned(),
+        })
+    };
+    let come = tokio::time::timeout(BODY_SILENCE, piece).await.map_err(late)?;
+    come.map_err(|error| bad(error.body_text()))
 }
 
 fn bad(text: String) -> ApiError {

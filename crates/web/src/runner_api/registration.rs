@@ -110,7 +110,7 @@ async fn verify(State(app): State<App>, headers: HeaderMap, params: Params) -> A
     let Some(runner) = registry::authenticate(&app, &token).await? else {
         return Ok(forbidden(None));
     };
-    let manager = registry::note_contact(&app, &runner, about(&ask.system_id, &ask.info)).await?;
+    let manager = registry::note_contact(&app, &runner, about(&ask.system_id, &ask.info)?).await?;
     if ask.tripline_fresh == Some(true) {
         left_behind::end(&app, &runner, &manager).await?;
     }

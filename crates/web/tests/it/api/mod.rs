@@ -8,6 +8,7 @@ mod environments;
 mod explanation;
 mod groups;
 mod hooks;
+mod hostile_runners;
 mod job_token_scope;
 mod lint;
 mod live;
