@@ -88,6 +88,8 @@ pub struct ProjectSettings {
     pub separated_caches: bool,
     /// `ci_forward_deployment_enabled`.
     pub forward_deployment: bool,
+    /// `ci_forward_deployment_rollback_allowed`: whether a deployment that an other commit has replaced may be retried.
+    pub rollback_allowed: bool,
     /// `ci_pipeline_variables_minimum_override_role`.
     pub variables_override_role: OverrideRole,
     /// `ci_push_repository_for_job_token_allowed`.
@@ -113,6 +115,7 @@ impl Default for ProjectSettings {
             keep_latest_artifact: true,
             separated_caches: true,
             forward_deployment: true,
+            rollback_allowed: true,
             variables_override_role: OverrideRole::Developer,
             job_token_push: false,
             job_token_inbound: true,

@@ -1,5 +1,5 @@
 //! A bridge without `trigger` (`needs: {pipeline: group/project}`): it follows the newest pipeline on the default branch
-//! of another project. While there is none it stays pending, and the sweep comes back to it.
+//! of another project. Where there is none it is skipped.
 
 use model::definition::{CrossNeed, Trigger};
 use model::{FailureReason, GitRef, Job, JobEvent, PipelineId, Status, User};
@@ -57,7 +57,7 @@ pub(super) async fn start(app: &App, order: Order) -> Result<Option<Refused>> {
     let found = app.store.read(move |tx| mirrored(&this, tx, &order)).await?;
     let mirrored = match found {
         Ok(Some(mirrored)) => mirrored,
-        Ok(None) => return Ok(None),
+        Ok(None) => return skip(app, &job).await.map(|()| None),
         Err(refused) => return Ok(Some(refused)),
     };
     let now = app.clock.now();
@@ -79,7 +79,25 @@ pub(super) async fn start(app: &App, order: Order) -> Result<Option<Refused>> {
     Ok(None)
 }
 
-/// Finds the pipeline to follow; `None` while there is none.
+/// Ends a bridge that has nothing to follow.
+async fn skip(app: &App, job: &Job) -> Result<()> {
+    let (id, now) = (job.id, app.clock.now());
+    let skipped = settle::change(app, job.pipeline_id, move |_, locked| {
+        match locked
+            .find(id)
+            .filter(|index| locked.jobs[*index].status == Status::Pending)
+        {
+            Some(index) => {
+                locked.happen(index, JobEvent::Skip, now).map_err(Error::internal)?;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    });
+    skipped.await.map(drop)
+}
+
+/// Finds the pipeline to follow; `None` where there is none, which GitLab looks at before it asks who may read it.
 fn mirrored(app: &App, tx: &mut dyn Tx, order: &Order) -> Result<std::result::Result<Option<PipelineId>, Refused>> {
     let refused = |reason| {
         Ok(Err(Refused {
@@ -90,6 +108,11 @@ fn mirrored(app: &App, tx: &mut dyn Tx, order: &Order) -> Result<std::result::Re
     let Some(project) = ops::projects::by_full_path(tx, &order.project)? else {
         return refused(FailureReason::UpstreamBridgeProjectNotFound);
     };
+    let newest = match project.default_branch.clone() {
+        Some(branch) => ops::pipelines::latest_of_ref(tx, project.id, &GitRef::branch(branch))?,
+        None => None,
+    };
+    let Some(newest) = newest else { return Ok(Ok(None)) };
     let may_read = match &order.user {
         Some(user) => {
             let role = lookup::role(app, tx, user, &project)?;
@@ -105,13 +128,9 @@ fn mirrored(app: &App, tx: &mut dyn Tx, order: &Order) -> Result<std::result::Re
     if !may_read {
         return refused(FailureReason::InsufficientUpstreamPermissions);
     }
-    let Some(branch) = project.default_branch.clone() else {
-        return Ok(Ok(None));
-    };
-    let newest = ops::pipelines::latest_of_ref(tx, project.id, &GitRef::branch(branch))?;
-    if newest.as_ref().is_some_and(|newest| newest.id == order.job.pipeline_id) {
+    if newest.id == order.job.pipeline_id {
         let message = "a bridge cannot mirror its own pipeline: it would wait for itself".to_owned();
         return Ok(Err(Refused::new(FailureReason::InvalidBridgeTrigger, message)));
     }
-    Ok(Ok(newest.map(|newest| newest.id)))
+    Ok(Ok(Some(newest.id)))
 }

@@ -94,7 +94,7 @@ fn succeeded(tx: &mut dyn Tx, job: &Job, deployment: Option<&Deployment>, now: T
 }
 
 /// Returns those of the jobs whose environment has a newer deployment of another commit by now, where the project
-/// does not want that.
+/// does not want that: jobs that have ended already may run again unless it wants no going back either.
 ///
 /// # Errors
 ///
@@ -105,11 +105,17 @@ pub(crate) fn outdated(tx: &mut dyn Tx, jobs: &[&Job]) -> Result<Vec<JobId>, Sto
         return Ok(Vec::new());
     };
     let project = ops::projects::get(tx, first.project_id)?;
-    if !project.is_some_and(|project| project.settings.forward_deployment) {
+    let Some(settings) = project.map(|project| project.settings) else {
+        return Ok(Vec::new());
+    };
+    if !settings.forward_deployment {
         return Ok(Vec::new());
     }
+    let jobs = jobs
+        .iter()
+        .filter(|job| !settings.rollback_allowed || !job.status.is_completed());
     let mut outdated = Vec::new();
-    for deployment in of_jobs(tx, jobs.iter().map(|job| job.id).collect())?.into_values() {
+    for deployment in of_jobs(tx, jobs.map(|job| job.id).collect())?.into_values() {
         let last = ops::deployments::last(tx, deployment.environment_id)?;
         let is_older = |last: &Deployment| deployment.id < last.id && deployment.sha != last.sha;
         if last.as_ref().is_some_and(is_older) {

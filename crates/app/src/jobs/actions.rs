@@ -4,6 +4,7 @@ use model::definition::GivenVariable;
 use model::{Job, JobEvent, JobId, PipelineId, Status, Timestamp, UserId};
 use schedule::rerun::{NotRetryable, Play};
 use schedule::{play as decide_play, retry_job};
+use serde_json::Value as Json;
 use store::ops::job_variables::JobVariablesKind;
 use store::{Tx, ops};
 
@@ -14,7 +15,7 @@ use crate::environments::follow::outdated;
 use crate::error::{Error, Result};
 use crate::jobs::locked::LockedPipeline;
 use crate::jobs::settle;
-use crate::jobs::{files, given};
+use crate::jobs::{files, given, inputs};
 use crate::lookup::{self, ProjectKey};
 
 /// Cancels a job; with `force` one that is being canceled already ends at once. One that has ended stays as it is.
@@ -31,6 +32,7 @@ pub async fn cancel(app: &App, caller: Caller, key: ProjectKey, id: JobId, force
     let job = find(app, caller, key, id, ability).await?.job;
     let now = app.clock.now();
     act(app, &job, move |tx, locked, index| {
+        refuse_outdated(tx, &locked.jobs[index])?;
         if force && locked.jobs[index].status == Status::Canceling {
             locked
                 .happen(index, JobEvent::ForceCancel, now)
@@ -52,6 +54,15 @@ pub async fn retry(app: &App, caller: Caller, key: ProjectKey, id: JobId) -> Res
     retry_with(app, caller, key, id, None).await
 }
 
+/// What a job is started with.
+#[derive(Clone, Debug, Default)]
+pub struct Given {
+    /// Variables; of a retry, `None` are those of the attempt before.
+    pub variables: Option<Vec<GivenVariable>>,
+    /// Values of its inputs; of a retry, those not named are those of the attempt before.
+    pub inputs: Vec<(String, Json)>,
+}
+
 /// Retries a job with other variables of its own than those it was played with; `None` leaves them.
 ///
 /// # Errors
@@ -64,17 +75,37 @@ pub async fn retry_with(
     id: JobId,
     variables: Option<Vec<GivenVariable>>,
 ) -> Result<Job> {
+    let given = Given {
+        variables,
+        inputs: Vec::new(),
+    };
+    retry_given(app, caller, key, id, given).await
+}
+
+/// Retries a job with variables and inputs.
+///
+/// # Errors
+///
+/// As [`retry`]; 400 for inputs that it does not have or that do not fit.
+pub async fn retry_given(app: &App, caller: Caller, key: ProjectKey, id: JobId, given: Given) -> Result<Job> {
     let found = find(app, caller, key, id, Ability::UpdatePipeline).await?;
     let (user, now) = (found.user, app.clock.now());
     let keys = app.clone();
     act(app, &found.job, move |tx, locked, index| {
+        refuse_outdated(tx, &locked.jobs[index])?;
         let rerun = retry_job(&locked.states(), index).map_err(not_retryable)?;
         let old = locked.jobs[index].id;
+        check_inputs(tx, &locked.jobs[index], &given.inputs)?;
+        let mut inputs = given::inputs(&keys.keys, tx, old)?;
+        inputs.retain(|(name, _)| given.inputs.iter().all(|(given, _)| given != name));
+        inputs.extend(given.inputs.iter().cloned());
         locked.rerun(tx, &rerun, user, now)?;
-        match &variables {
-            Some(variables) => given::set(&keys.keys, tx, locked.jobs[index].id, variables)?,
-            None => given::copy(&keys.keys, tx, old, locked.jobs[index].id)?,
+        let new = locked.jobs[index].id;
+        match &given.variables {
+            Some(variables) => given::set(&keys.keys, tx, new, variables)?,
+            None => given::copy(&keys.keys, tx, old, new)?,
         }
+        given::set_inputs(&keys.keys, tx, new, &inputs)?;
         Ok(index)
     })
     .await
@@ -94,15 +125,29 @@ fn not_retryable(_: NotRetryable) -> Error {
 ///
 /// As [`cancel`]; 400 `Unplayable Job` when nobody needs to start it.
 pub async fn play(app: &App, caller: Caller, key: ProjectKey, id: JobId, variables: Vec<GivenVariable>) -> Result<Job> {
+    let given = Given {
+        variables: Some(variables),
+        inputs: Vec::new(),
+    };
+    play_given(app, caller, key, id, given).await
+}
+
+/// Starts a manual or delayed job with variables and inputs.
+///
+/// # Errors
+///
+/// As [`play`]; 400 for inputs that it does not have or that do not fit.
+pub async fn play_given(app: &App, caller: Caller, key: ProjectKey, id: JobId, given: Given) -> Result<Job> {
     let found = find(app, caller, key, id, Ability::UpdatePipeline).await?;
     let (user, now) = (found.user, app.clock.now());
     let keys = app.clone();
     act(app, &found.job, move |tx, locked, index| {
-        if !locked.jobs[index].status.is_completed() && !outdated(tx, &[&locked.jobs[index]])?.is_empty() {
-            return Err(Error::forbidden());
-        }
+        refuse_outdated(tx, &locked.jobs[index])?;
+        check_inputs(tx, &locked.jobs[index], &given.inputs)?;
         start(tx, locked, index, user, now)?;
-        given::set(&keys.keys, tx, locked.jobs[index].id, &variables)?;
+        let id = locked.jobs[index].id;
+        given::set(&keys.keys, tx, id, given.variables.as_deref().unwrap_or_default())?;
+        given::set_inputs(&keys.keys, tx, id, &given.inputs)?;
         Ok(index)
     })
     .await
@@ -110,6 +155,22 @@ pub async fn play(app: &App, caller: Caller, key: ProjectKey, id: JobId, variabl
         Error::RecordNotFound => unplayable(),
         other => other,
     })
+}
+
+fn check_inputs(tx: &mut dyn Tx, job: &Job, given: &[(String, Json)]) -> Result<()> {
+    if given.is_empty() {
+        return Ok(());
+    }
+    let definition = ops::definitions::get(tx, job.definition_id)?;
+    inputs::check(&definition.unwrap_or_default(), given)
+}
+
+/// Nobody may do anything to a job that deployed, or would deploy, what another commit has replaced.
+fn refuse_outdated(tx: &mut dyn Tx, job: &Job) -> Result<()> {
+    match outdated(tx, &[job])?.is_empty() {
+        true => Ok(()),
+        false => Err(Error::forbidden()),
+    }
 }
 
 fn unplayable() -> Error {

@@ -1,9 +1,10 @@
-//! Variables that belong to one job: given when it was played, or set by its dotenv report. Sealed.
+//! Variables and inputs that belong to one job: given when it was played, or set by its dotenv report. Sealed.
 
 use model::JobId;
 use model::definition::GivenVariable;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value as Json;
 use store::ops::job_variables::JobVariablesKind;
 use store::{Tx, ops};
 
@@ -33,14 +34,39 @@ pub fn get(keys: &Keys, tx: &mut dyn Tx, job: JobId) -> Result<Vec<GivenVariable
     ops::job_variables::get(tx, job, kind)?.map_or(Ok(Vec::new()), |sealed| open(keys, job, kind, &sealed))
 }
 
-/// Gives a new attempt the variables of the old one.
+/// Keeps the inputs a job was started with; those given before stay when there are none.
+///
+/// # Errors
+///
+/// Only what is wrong with the server.
+pub fn set_inputs(keys: &Keys, tx: &mut dyn Tx, job: JobId, inputs: &[(String, Json)]) -> Result<()> {
+    if inputs.is_empty() {
+        return Ok(());
+    }
+    let sealed = seal(keys, job, JobVariablesKind::Inputs, inputs)?;
+    Ok(ops::job_variables::set(tx, job, JobVariablesKind::Inputs, &sealed)?)
+}
+
+/// Returns the inputs a job was started with.
+///
+/// # Errors
+///
+/// Only what is wrong with the server.
+pub fn inputs(keys: &Keys, tx: &mut dyn Tx, job: JobId) -> Result<Vec<(String, Json)>> {
+    let kind = JobVariablesKind::Inputs;
+    ops::job_variables::get(tx, job, kind)?.map_or(Ok(Vec::new()), |sealed| open(keys, job, kind, &sealed))
+}
+
+/// Gives a new attempt the variables and inputs of the old one.
 ///
 /// # Errors
 ///
 /// Only what is wrong with the server.
 pub fn copy(keys: &Keys, tx: &mut dyn Tx, from: JobId, to: JobId) -> Result<()> {
     let variables = get(keys, tx, from)?;
-    set(keys, tx, to, &variables)
+    set(keys, tx, to, &variables)?;
+    let inputs = inputs(keys, tx, from)?;
+    set_inputs(keys, tx, to, &inputs)
 }
 
 /// Keeps the variables of a job's dotenv report; an earlier report is replaced.
@@ -81,6 +107,7 @@ fn purpose(job: JobId, kind: JobVariablesKind) -> String {
     let kind = match kind {
         JobVariablesKind::Played => "played",
         JobVariablesKind::Dotenv => "dotenv",
+        JobVariablesKind::Inputs => "inputs",
     };
     format!("job_variables.sealed {kind} {job}")
 }

@@ -8,6 +8,7 @@ pub mod dotenv;
 pub mod files;
 pub mod finish;
 pub mod given;
+pub mod inputs;
 pub mod locked;
 pub mod log;
 pub mod mask;

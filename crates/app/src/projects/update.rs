@@ -60,6 +60,8 @@ pub struct Changes {
     pub separated_caches: Option<bool>,
     /// `ci_forward_deployment_enabled`.
     pub forward_deployment: Option<bool>,
+    /// `ci_forward_deployment_rollback_allowed`.
+    pub rollback_allowed: Option<bool>,
     /// `ci_pipeline_variables_minimum_override_role`, `restrict_user_defined_variables`.
     pub variables_override_role: Option<OverrideRole>,
     /// `ci_push_repository_for_job_token_allowed`.
@@ -254,6 +256,7 @@ impl Changes {
         set(&mut settings.keep_latest_artifact, &self.keep_latest_artifact);
         set(&mut settings.separated_caches, &self.separated_caches);
         set(&mut settings.forward_deployment, &self.forward_deployment);
+        set(&mut settings.rollback_allowed, &self.rollback_allowed);
         set(&mut settings.variables_override_role, &self.variables_override_role);
         set(&mut settings.job_token_push, &self.job_token_push);
     }

@@ -18,6 +18,7 @@ use store::ops::artifacts::Artifact;
 
 use crate::App;
 use crate::error::Result;
+use crate::jobs::inputs::{self, Value};
 use crate::pipelines::create;
 use crate::runners::payload::checkout::{Refs, cache_keys, clone_url, depth, refspecs};
 pub(crate) use crate::runners::payload::gathered::{Gathered, gather};
@@ -49,6 +50,8 @@ pub struct Payload {
     pub cache_keys: Vec<CacheKeys>,
     /// Jobs whose archives are unpacked before the script.
     pub dependencies: Vec<Dependency>,
+    /// Values of its inputs.
+    pub inputs: Vec<Value>,
     /// Seconds it waited.
     pub queued_seconds: f64,
 }
@@ -182,6 +185,7 @@ pub async fn build(
         checkout: Checkout { url, refspecs, depth },
         cache_keys,
         dependencies: gathered.dependencies(),
+        inputs: inputs::resolve(&gathered.definition, &gathered.inputs),
         queued_seconds,
         job: gathered.job,
         definition: gathered.definition,

@@ -297,6 +297,36 @@ async fn an_older_deployment_does_not_undo_a_newer_one() {
 }
 
 #[tokio::test]
+async fn a_project_may_want_no_way_back() {
+    let place = Place::new(PRODUCTION).await;
+    let player = place.player().await;
+    let old = deployed(&place, &player).await;
+    place.commit(&format!("{PRODUCTION}# newer\n"));
+    let new = deployed(&place, &player).await;
+    let (old, new) = (place.job(old, "deploy").await.id, place.job(new, "deploy").await.id);
+    let allow = async |allowed: bool| {
+        let set = move |project: &mut model::Project| project.settings.rollback_allowed = allowed;
+        place.change(place.project, set).await;
+    };
+    let retry = async |id| actions::retry(&place.app, place.root.clone(), place.key(), id).await;
+    allow(false).await;
+    for refused in [
+        retry(old).await,
+        actions::play(&place.app, place.root.clone(), place.key(), old, Vec::new()).await,
+        actions::cancel(&place.app, place.root.clone(), place.key(), old, false).await,
+    ] {
+        assert!(matches!(refused, Err(app::Error::Forbidden(_))), "{refused:?}");
+    }
+    // What is deployed now may be deployed again, and with the setting so may what was.
+    let again = retry(new).await.unwrap();
+    assert_eq!(place.run(&player, "success").await, again.id);
+    allow(true).await;
+    let again = retry(old).await.unwrap();
+    assert_eq!(place.run(&player, "success").await, again.id);
+    place.close().await;
+}
+
+#[tokio::test]
 async fn an_older_deployment_runs_where_the_project_wants_that() {
     let place = Place::new(PRODUCTION).await;
     place

@@ -227,3 +227,53 @@ async fn a_template_makes_the_payload() {
     assert_eq!(bodies(&site), [json!({"text": "pending in demo"})]);
     place.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_job_does_with_its_environment_is_told() {
+    let config = "
+deploy: {script: x, environment: {name: review, deployment_tier: testing}}
+check: {script: x, environment: {name: review, action: verify}}
+used: {script: x, environment: {name: nowhere, action: access}}
+plain: {script: x}
+";
+    let place = Place::new(config).await;
+    let site = site(&Arc::new(AtomicUsize::new(200)));
+    let id = hook(
+        &place,
+        &site,
+        Changes {
+            events: events(&["pipeline_events", "job_events"]),
+            ..Changes::default()
+        },
+    )
+    .await;
+    place.pipeline().await;
+    deliver(&place, id).await;
+    let bodies = bodies(&site);
+    let pipeline = bodies.iter().find(|body| body["object_kind"] == "pipeline").unwrap();
+    for (name, of_pipeline, of_job) in [
+        (
+            "deploy",
+            json!({"name": "review", "action": "start", "deployment_tier": "testing"}),
+            json!({"name": "review", "action": "start"}),
+        ),
+        (
+            "check",
+            json!({"name": "review", "action": "verify", "deployment_tier": "testing"}),
+            json!({"name": "review", "action": "verify"}),
+        ),
+        (
+            "used",
+            json!({"name": "nowhere", "action": "access", "deployment_tier": "other"}),
+            json!({"name": "nowhere", "action": "access"}),
+        ),
+        ("plain", Json::Null, Json::Null),
+    ] {
+        let builds = pipeline["builds"].as_array().unwrap();
+        let build = builds.iter().find(|build| build["name"] == name).unwrap();
+        assert_eq!(build["environment"], of_pipeline, "{name}");
+        let job = bodies.iter().find(|body| body["build_name"] == name).unwrap();
+        assert_eq!(job["environment"], of_job, "{name}");
+    }
+    place.close().await;
+}

@@ -7,7 +7,7 @@ use app::{Error, pipelines};
 use model::definition::GivenVariable;
 use model::{FailureReason, Status, VariableKind};
 
-use crate::place::Place;
+use crate::place::{FEATURES, Place};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -287,5 +287,68 @@ async fn a_newer_commit_cancels_the_older_pipeline_unless_it_must_not_stop() {
     place.pipeline().await;
     assert_eq!(place.state(old).await, "running | a=running b=created");
     assert_eq!(place.state(same_commit).await, "canceled | a=canceled b=canceled");
+    place.close().await;
+}
+
+#[tokio::test]
+async fn a_job_has_the_inputs_it_was_started_with_and_keeps_them_when_retried() {
+    use app::jobs::actions::Given;
+    use serde_json::json;
+
+    let config = "
+deploy:
+  script: 'echo ${{ job.inputs.place }}'
+  when: manual
+  inputs:
+    place: {default: eu, options: [eu, us]}
+    count: {default: 1, type: number}
+";
+    let place = Place::new(config).await;
+    let mut features = FEATURES.to_vec();
+    features.push("job_inputs");
+    let player = place.player_with(&features, Default::default()).await;
+    let id = place.pipeline().await.id;
+    let job = place.job(id, "deploy").await.id;
+    let given = |inputs: &[(&str, serde_json::Value)]| Given {
+        variables: Some(Vec::new()),
+        inputs: inputs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone()))
+            .collect(),
+    };
+    let play = async |job, given| actions::play_given(&place.app, place.root.clone(), place.key(), job, given).await;
+    for wrong in [
+        given(&[("place", json!("mars"))]),
+        given(&[("count", json!("1"))]),
+        given(&[("nothing", json!(1))]),
+    ] {
+        let refused = play(job, wrong).await;
+        assert!(matches!(refused, Err(app::Error::BadRequest(_))), "{refused:?}");
+    }
+    assert_eq!(place.state(id).await, "skipped | deploy=manual");
+
+    play(job, given(&[("place", json!("us"))])).await.unwrap();
+    let taken = place.take(&player).await;
+    let seen = |payload: &app::runners::payload::Payload| {
+        let inputs = payload.inputs.iter();
+        inputs
+            .map(|input| format!("{}={}", input.name, input.value))
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    assert_eq!(seen(&taken), "place=\"us\" count=1");
+    place.report(&taken, "failed").await;
+    let retried = actions::retry_given(
+        &place.app,
+        place.root.clone(),
+        place.key(),
+        job,
+        Given {
+            variables: None,
+            inputs: vec![("count".to_owned(), json!(5))],
+        },
+    );
+    let _ = retried.await.unwrap();
+    assert_eq!(seen(&place.take(&player).await), "place=\"us\" count=5");
     place.close().await;
 }

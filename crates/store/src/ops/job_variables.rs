@@ -1,4 +1,4 @@
-//! Sealed variables of one job: given when it was played, or set by its dotenv report.
+//! Sealed variables and inputs of one job: given when it was played, or set by its dotenv report.
 
 use model::JobId;
 
@@ -15,6 +15,8 @@ pub enum JobVariablesKind {
     Played,
     /// Set by the job's dotenv report.
     Dotenv,
+    /// Inputs given when the job was played or retried.
+    Inputs,
 }
 
 impl JobVariablesKind {
@@ -22,6 +24,7 @@ impl JobVariablesKind {
         match self {
             JobVariablesKind::Played => "played",
             JobVariablesKind::Dotenv => "dotenv",
+            JobVariablesKind::Inputs => "inputs",
         }
     }
 }

@@ -15,7 +15,7 @@ use wire::job::{Bridge, Job};
 
 use crate::call::{Call, OrJobToken};
 use crate::page::{self, Page};
-use crate::params::Reader;
+use crate::params::{Hash, Reader};
 use crate::present;
 use crate::respond::{ApiResult, Created};
 use crate::routing::{Router, get, post};
@@ -193,7 +193,14 @@ async fn cancel(State(app): State<App>, call: Call) -> ApiResult<Created<Job>> {
 
 async fn retry(State(app): State<App>, call: Call) -> ApiResult<Created<Job>> {
     let id = job_id(&call)?;
-    let job = actions::retry(&app, call.caller.clone(), call.project()?, id).await?;
+    let mut reader = call.reader();
+    let inputs = inputs(&mut reader);
+    reader.finish()?;
+    let given = actions::Given {
+        variables: None,
+        inputs,
+    };
+    let job = actions::retry_given(&app, call.caller.clone(), call.project()?, id, given).await?;
     Ok(Created(after(&app, &call, job).await?))
 }
 
@@ -208,9 +215,25 @@ async fn play(State(app): State<App>, call: Call) -> ApiResult<Json<Job>> {
     let mut reader = call.reader();
     let given = reader.hashes("job_variables_attributes").unwrap_or_default();
     let variables = given.iter().map(|named| reader.inside(named, variable)).collect();
+    let inputs = inputs(&mut reader);
     reader.finish()?;
-    let job = actions::play(&app, call.caller.clone(), call.project()?, id, variables).await?;
+    let given = actions::Given {
+        variables: Some(variables),
+        inputs,
+    };
+    let job = actions::play_given(&app, call.caller.clone(), call.project()?, id, given).await?;
     Ok(Json(after(&app, &call, job).await?))
+}
+
+/// Reads `job_inputs`: values by name.
+fn inputs(reader: &mut Reader<'_>) -> Vec<(String, serde_json::Value)> {
+    let given = reader.hash("job_inputs");
+    let values = |hash: &Hash| {
+        hash.iter()
+            .map(|(name, value)| (name.clone(), value.to_json()))
+            .collect()
+    };
+    given.map(values).unwrap_or_default()
 }
 
 fn variable(reader: &mut Reader<'_>) -> GivenVariable {

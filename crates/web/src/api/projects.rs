@@ -206,6 +206,7 @@ fn changes(reader: &mut Reader<'_>) -> Changes {
         keep_latest_artifact: reader.boolean("keep_latest_artifact"),
         separated_caches: reader.boolean("ci_separated_caches"),
         forward_deployment: reader.boolean("ci_forward_deployment_enabled"),
+        rollback_allowed: reader.boolean("ci_forward_deployment_rollback_allowed"),
         variables_override_role: override_role(reader),
         job_token_push: reader.boolean("ci_push_repository_for_job_token_allowed"),
         ..Changes::default()

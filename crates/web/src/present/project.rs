@@ -159,7 +159,7 @@ fn ci(project: &Project) -> ProjectCi {
         runners_token: None,
         ci_default_git_depth: settings.git_depth,
         ci_forward_deployment_enabled: settings.forward_deployment,
-        ci_forward_deployment_rollback_allowed: true,
+        ci_forward_deployment_rollback_allowed: settings.rollback_allowed,
         ci_job_token_scope_enabled: false,
         ci_separated_caches: settings.separated_caches,
         ci_allow_fork_pipelines_to_run_in_parent_project: project.visibility != Visibility::Private,

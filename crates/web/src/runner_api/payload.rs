@@ -1,9 +1,10 @@
 //! A job in the shape that runners read (runner-protocol.md 2.7). Nothing is decided here.
 
+use app::jobs::inputs::Value;
 use app::runners::payload::Payload;
 use app::runners::release;
 use app::runners::variables::JobVariable;
-use model::definition::{Image, JobInput, YamlVariable};
+use model::definition::{Image, YamlVariable};
 use model::{FailureReason, JobDefinition, When};
 use wire::runner as wire;
 
@@ -24,7 +25,7 @@ pub(super) fn of(payload: &Payload) -> wire::Job {
             timeout,
             runner_session_url: None,
         },
-        inputs: definition.inputs.iter().filter_map(input).collect(),
+        inputs: payload.inputs.iter().map(input).collect(),
         variables: payload.variables.iter().map(variable).collect(),
         steps: steps(definition, timeout),
         hooks: hooks(definition),
@@ -91,17 +92,15 @@ fn variable(variable: &JobVariable) -> wire::Variable {
     }
 }
 
-/// An input with its default value; one whose default cannot be read is left out, for `null` would lose the job.
-fn input(input: &JobInput) -> Option<wire::Input> {
-    let content: serde_json::Value = serde_json::from_str(&input.default).ok()?;
-    (!content.is_null()).then(|| wire::Input {
+fn input(input: &Value) -> wire::Input {
+    wire::Input {
         key: input.name.clone(),
         value: wire::InputValue {
             kind: input.kind.clone(),
-            content,
+            content: input.value.clone(),
             sensitive: false,
         },
-    })
+    }
 }
 
 fn steps(definition: &JobDefinition, timeout: i64) -> Vec<wire::Step> {

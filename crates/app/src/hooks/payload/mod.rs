@@ -3,6 +3,7 @@
 //! JSON is made here and not in `web`: no request of a client asks for it.
 
 mod deployment;
+mod environments;
 mod pipeline;
 mod push;
 
@@ -12,6 +13,7 @@ use store::{Tx, ops};
 
 use crate::error::Result;
 use crate::hooks::happened::{Event, JobThen, PipelineThen};
+use crate::hooks::payload::environments::Environments;
 use crate::{App, access};
 
 /// A payload, and what decides who gets it.
@@ -93,6 +95,7 @@ struct Run {
     variables: Vec<String>,
     retries: i64,
     upstream: Option<Project>,
+    environments: Environments,
 }
 
 impl About {
@@ -209,6 +212,7 @@ impl Run {
             variables: given.into_iter().map(|variable| variable.key).collect(),
             retries,
             upstream,
+            environments: Environments::read(tx, &found)?,
             jobs: found,
             pipeline,
         }))

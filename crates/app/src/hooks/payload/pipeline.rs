@@ -107,8 +107,8 @@ fn build(app: &App, run: &Run, job: &Job) -> Json {
         },
         "environment": job.environment.as_ref().map(|name| json!({
             "name": name,
-            "action": "start",
-            "deployment_tier": null,
+            "action": run.environments.action(job),
+            "deployment_tier": run.environments.tier(job),
         })),
     })
 }
@@ -203,7 +203,10 @@ pub(super) fn of_job(app: &App, about: &About, repo: Option<&Repository>) -> Res
         },
         "repository": repository(app, &about.project),
         "project": project(app, about, false),
-        "environment": job.environment.as_ref().map(|name| json!({ "name": name, "action": "start" })),
+        "environment": job.environment.as_ref().map(|name| json!({
+            "name": name,
+            "action": run.environments.action(job),
+        })),
     });
     add_source(app, run, &mut json);
     Ok(json)

@@ -46,6 +46,8 @@ pub(crate) struct Gathered {
     pub(crate) given: Vec<GivenVariable>,
     pub(crate) manual: Vec<GivenVariable>,
     pub(crate) dotenv: Vec<(String, String)>,
+    /// Values of the job's inputs that it was started with.
+    pub(crate) inputs: Vec<(String, serde_json::Value)>,
     pub(crate) needed: Vec<Job>,
     pub(crate) archives: Vec<Artifact>,
 }
@@ -98,6 +100,7 @@ pub(crate) fn gather(app: &App, tx: &mut dyn Tx, job: &Job) -> Result<Gathered> 
     Ok(Gathered {
         manual: crate::jobs::given::get(&app.keys, tx, job.id)?,
         dotenv: crate::jobs::given::dotenv(&app.keys, tx, &ids)?,
+        inputs: given_inputs(app, tx, job, &definition)?,
         archives,
         upstream: upstream(tx, &pipeline)?,
         chain: chain::through(&app.keys, tx, &pipeline)?,
@@ -117,6 +120,19 @@ pub(crate) fn gather(app: &App, tx: &mut dyn Tx, job: &Job) -> Result<Gathered> 
         given,
         needed,
     })
+}
+
+/// What a job was started with; most jobs have no inputs, and then nobody looks.
+fn given_inputs(
+    app: &App,
+    tx: &mut dyn Tx,
+    job: &Job,
+    definition: &JobDefinition,
+) -> Result<Vec<(String, serde_json::Value)>> {
+    if definition.inputs.is_empty() {
+        return Ok(Vec::new());
+    }
+    crate::jobs::given::inputs(&app.keys, tx, job.id)
 }
 
 /// The archives of these jobs.
