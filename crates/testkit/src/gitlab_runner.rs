@@ -37,7 +37,7 @@ impl GitlabRunner {
         let token = created["token"].as_str().unwrap_or_default();
         let folder = TempDir::new();
         let config = folder.path().join("config.toml");
-        std::fs::write(&config, "concurrent = 6\ncheck_interval = 1\n").map_err(|error| error.to_string())?;
+        std::fs::write(&config, "concurrent = 20\ncheck_interval = 1\n").map_err(|error| error.to_string())?;
         let registered = command(binary, folder.path())
             .args(["register", "--non-interactive", "--executor", "shell"])
             .args(["--url", &server.url(), "--token", token, "--request-concurrency", "4"])
