@@ -265,7 +265,7 @@ pub async fn rotate_self(app: &App, caller: &Caller, of: Of, expires_at: Option<
     let id = match caller {
         Caller::User(user) if user.user.is_bot => match &user.credential {
             Credential::AccessToken { id, .. } => *id,
-            Credential::Session => return Err(not_allowed()),
+            Credential::Browser(_) | Credential::Session => return Err(not_allowed()),
         },
         Caller::Anonymous => return Err(Error::Unauthorized),
         _ => return Err(not_allowed()),
