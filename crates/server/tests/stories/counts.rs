@@ -7,6 +7,9 @@ use crate::{another_server, story};
 
 const CONFIG: &[(&str, &str)] = &[(".gitlab-ci.yml", "job: {script: x}\n")];
 
+/// What is sent for one of many.
+type Body<'a> = &'a (dyn Fn(usize) -> Value + Sync);
+
 /// Calls that are made at the same time, half of them on another server where there can be one.
 const AT_ONCE: usize = 16;
 
@@ -26,8 +29,7 @@ fn of_things_made_at_once_there_are_never_more_than_the_limit(server: &mut TestS
     clients.extend(other.iter().map(|other| other.http()));
     let url = |number: usize| json!({"url": format!("http://127.0.0.1:9/{number}")});
     let variable = |number: usize| json!({"key": format!("KEY_{number}"), "value": "v"});
-    let kinds: [(&str, &str, usize, &(dyn Fn(usize) -> Value + Sync)); 2] =
-        [("/hooks", "/hooks", 100, &url), (&variables, "", 200, &variable)];
+    let kinds: [(&str, &str, usize, Body<'_>); 2] = [("/hooks", "/hooks", 100, &url), (&variables, "", 200, &variable)];
     for (path, list, most, body) in kinds {
         for number in 0..most - 4 {
             project.request("POST", path).json(&body(number)).send().expect(201);
