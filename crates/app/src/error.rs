@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use model::Reason;
+use model::{ProjectId, Reason};
 use store::StoreError;
 
 use crate::triggers::Rate;
@@ -34,6 +34,9 @@ pub enum Error {
     /// 404 of a thing that has a name: `404 Project Not Found`.
     #[error("404 {0} Not Found")]
     NotFound(&'static str),
+    /// A project found by a path that it had once: 301 to its address for GET, otherwise 405.
+    #[error("Non GET methods are not allowed for moved projects")]
+    Moved(Box<Moved>),
     /// 404 without a name: `404 Not Found`.
     #[error("404 Not Found")]
     NotFoundPlain,
@@ -93,6 +96,15 @@ pub enum Error {
     /// Nothing the caller can do about: 500. The cause goes to the log only.
     #[error("500 Internal Server Error")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Where a project is now; only told to who may see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moved {
+    /// Its id.
+    pub id: ProjectId,
+    /// Its path.
+    pub full_path: String,
 }
 
 /// A refusal that GitLab does not know: `{"message": …, "reason_code": …, "remedy": …}`.

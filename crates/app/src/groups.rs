@@ -318,6 +318,19 @@ pub fn check_visibility(wanted: Visibility, parent: Option<&Namespace>) -> Resul
     }
 }
 
+/// The same for a project, in GitLab's words for that.
+///
+/// # Errors
+///
+/// 400 for one that is more open than its group.
+pub(crate) fn check_project_visibility(wanted: Visibility, group: Option<&Namespace>) -> Result<()> {
+    check_visibility(wanted, group).map_err(|_| {
+        let of_group = group.map_or(Visibility::Private, |group| group.visibility);
+        let text = format!("{wanted} is not allowed in a {of_group} group.");
+        Error::invalid("visibility_level", text)
+    })
+}
+
 fn lookup(tx: &mut dyn Tx, key: &GroupKey) -> Result<Option<Namespace>, StoreError> {
     match key {
         GroupKey::Id(id) => namespaces::get(tx, *id),

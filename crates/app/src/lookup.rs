@@ -6,7 +6,7 @@ use store::{StoreError, Tx, ops};
 use crate::App;
 use crate::access::{self, Ability, ProjectAccess};
 use crate::caller::{Caller, JobCaller};
-use crate::error::{Error, Result};
+use crate::error::{Error, Moved, Result};
 
 /// The `:id` of a project, as the caller wrote it (rest-api.md 7).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,15 +29,33 @@ impl ProjectKey {
     }
 }
 
-/// Finds a project, whoever asks.
+/// Finds a project, whoever asks, also by a path that it had once.
 ///
 /// # Errors
 ///
 /// What the database said.
 pub fn find(tx: &mut dyn Tx, key: &ProjectKey) -> Result<Option<Project>, StoreError> {
-    match key {
-        ProjectKey::Id(id) => ops::projects::get(tx, *id),
-        ProjectKey::Path(path) => ops::projects::by_full_path(tx, path),
+    let path = match key {
+        ProjectKey::Id(id) => return ops::projects::get(tx, *id),
+        ProjectKey::Path(path) => path,
+    };
+    match ops::projects::by_full_path(tx, path)? {
+        Some(project) => Ok(Some(project)),
+        None => match ops::redirect_routes::find(tx, path)? {
+            Some(id) => ops::projects::get(tx, id),
+            None => Ok(None),
+        },
+    }
+}
+
+impl ProjectKey {
+    /// Where a project is that was found by a path it does not have any more.
+    fn moved(&self, project: &Project) -> Option<Moved> {
+        let ProjectKey::Path(path) = self else { return None };
+        (path.to_lowercase() != project.full_path.to_lowercase()).then(|| Moved {
+            id: project.id,
+            full_path: project.full_path.clone(),
+        })
     }
 }
 
@@ -46,7 +64,7 @@ pub fn find(tx: &mut dyn Tx, key: &ProjectKey) -> Result<Option<Project>, StoreE
 /// # Errors
 ///
 /// `404 Project Not Found` when there is none, or none that the caller may know of; 403 for a job
-/// whose token is not for this project.
+/// whose token is not for this project; where it is now, for a path that it had once.
 pub fn project(app: &App, tx: &mut dyn Tx, caller: &Caller, key: &ProjectKey) -> Result<ProjectAccess> {
     let project = find(tx, key)?.ok_or(Error::NotFound("Project"))?;
     let role = match caller.user() {
@@ -65,7 +83,10 @@ pub fn project(app: &App, tx: &mut dyn Tx, caller: &Caller, key: &ProjectKey) ->
             access.project.path
         ))));
     }
-    Ok(access)
+    match key.moved(&access.project) {
+        Some(moved) => Err(Error::Moved(Box::new(moved))),
+        None => Ok(access),
+    }
 }
 
 /// Finds a project in which the caller has the ability.

@@ -13,6 +13,9 @@ use crate::error::{Error, Result};
 use crate::groups::{self, GroupKey};
 use crate::lookup::{self, ProjectKey};
 
+/// Microseconds of a day.
+const DAY: i64 = 24 * 3600 * 1_000_000;
+
 /// The project or group whose members a call is about.
 #[derive(Clone, Debug)]
 pub enum Of {
@@ -68,6 +71,30 @@ pub async fn get(app: &App, caller: &Caller, of: Of, user: UserId, inherited: bo
         .ok_or(Error::RecordNotFound)
 }
 
+/// Finds users by their names.
+///
+/// # Errors
+///
+/// 401; `404 User Not Found` when one of them is nobody's.
+pub async fn named(app: &App, caller: &Caller, names: Vec<String>) -> Result<Vec<UserId>> {
+    caller.user().ok_or(Error::Unauthorized)?;
+    app.store
+        .read(move |tx| {
+            let found = |name: &String| Ok(ops::users::by_username(tx, name)?.ok_or(Error::NotFound("User"))?.id);
+            names.iter().map(found).collect()
+        })
+        .await
+}
+
+/// A membership cannot have ended when it is made.
+fn check_end(app: &App, end: Option<Timestamp>) -> Result<()> {
+    let today = app.clock.now().0.div_euclid(DAY) * DAY;
+    match end {
+        Some(end) if end.0 < today => Err(Error::invalid("expires_at", "cannot be a date in the past")),
+        _ => Ok(()),
+    }
+}
+
 /// Adds members, all or none.
 ///
 /// # Errors
@@ -86,6 +113,7 @@ pub async fn add(
         .write(move |tx| {
             let found = find(&this, tx, &caller, &of, true)?;
             found.require_above(level)?;
+            check_end(&this, expires_at)?;
             let mut added = Vec::with_capacity(users.len());
             for user in &users {
                 let is_bot = ops::users::get(tx, *user)?.ok_or(Error::NotFound("User"))?.is_bot;
@@ -141,6 +169,7 @@ pub async fn update(
             refuse_bot(tx, user)?;
             found.require_above(member.level)?;
             found.require_above(level)?;
+            check_end(&this, expires_at.flatten())?;
             if member.level == AccessLevel::Owner && level != AccessLevel::Owner {
                 check_other_owner(tx, found.place, user)?;
             }

@@ -149,7 +149,9 @@ pub async fn delete(app: &App, caller: &Caller, id: UserId) -> Result<()> {
 pub async fn set_blocked(app: &App, caller: &Caller, id: UserId, blocked: bool) -> Result<()> {
     let admin = access_tokens::require_admin(caller)?;
     if blocked && admin.id == id {
-        return Err(Error::Forbidden(Some("You cannot block your own account".to_owned())));
+        return Err(Error::Forbidden(Some(
+            "The API initiating user cannot be blocked by the API".to_owned(),
+        )));
     }
     let state = if blocked { UserState::Blocked } else { UserState::Active };
     let (this, caller) = (app.clone(), caller.clone());

@@ -74,6 +74,8 @@ words! {
         RefAmbiguous = "ref_ambiguous",
         /// There is no such branch or tag.
         RefNotFound = "ref_not_found",
+        /// The idempotency key was used for a call that said something else.
+        IdempotencyKeyReused = "idempotency_key_reused",
         /// The commit of a call that is repeated is gone.
         CommitGone = "commit_gone",
         /// The owner's role may not bring variables.

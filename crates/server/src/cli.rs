@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 /// A CI server in one binary that speaks GitLab's language.
 #[derive(Debug, Parser)]
-#[command(name = "tripline", version, about, disable_help_subcommand = true)]
+#[command(name = "tripline", version, disable_help_subcommand = true)]
 pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]

@@ -234,7 +234,15 @@ fn is_new(config: &Config, data_dir: &Path) -> bool {
 }
 
 fn print_first_start(server: &Server, made: &setup::FirstStart) {
-    println!("Tripline is set up. User `{}`:", setup::ROOT);
+    println!("Tripline is set up. Address: {}", server.url());
+    if made.password.is_none() && made.token.is_none() {
+        println!(
+            "Sign in as `{}` with the password or the API token that you gave.",
+            setup::ROOT
+        );
+        return;
+    }
+    println!("User `{}`, shown this once:", setup::ROOT);
     if let Some(password) = &made.password {
         println!("  password   {password}");
     }

@@ -38,6 +38,7 @@ pub(crate) static MIGRATIONS: &[Migration] = &[
     migration!(15, "0015"),
     migration!(16, "0016"),
     migration!(17, "0017"),
+    migration!(22, "0022"),
 ];
 
 /// The table of applied migrations; the same text serves both databases.
@@ -45,7 +46,8 @@ pub(crate) const TABLE: &str =
     "CREATE TABLE IF NOT EXISTS schema_migrations (version BIGINT PRIMARY KEY, checksum TEXT NOT NULL)";
 pub(crate) const APPLIED: &str = "SELECT version, checksum FROM schema_migrations ORDER BY version";
 
-/// Returns the migrations that are still to be run, given those that were.
+/// Returns the migrations that are still to be run, given those that were. A version that is passed over may come later:
+/// none builds on one with a greater number.
 ///
 /// # Errors
 ///
@@ -53,7 +55,7 @@ pub(crate) const APPLIED: &str = "SELECT version, checksum FROM schema_migration
 pub(crate) fn missing(
     applied: &[(i64, String)],
     text: fn(&Migration) -> &'static str,
-) -> Result<&'static [Migration], StoreError> {
+) -> Result<Vec<&'static Migration>, StoreError> {
     let known = MIGRATIONS.last().map_or(0, |last| last.version);
     for (version, checksum) in applied {
         match MIGRATIONS.iter().find(|migration| migration.version == *version) {
@@ -64,7 +66,8 @@ pub(crate) fn missing(
             Some(_) => {}
         }
     }
-    Ok(&MIGRATIONS[applied.len().min(MIGRATIONS.len())..])
+    let is_missing = |migration: &&Migration| applied.iter().all(|(version, _)| *version != migration.version);
+    Ok(MIGRATIONS.iter().filter(is_missing).collect())
 }
 
 /// Returns the 64-bit FNV-1a hash of a text: it finds accidents, nobody is kept from anything by it.
@@ -80,9 +83,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_count_from_one_without_gaps() {
-        for (index, migration) in (1..).zip(MIGRATIONS) {
-            assert_eq!(migration.version, index);
+    fn versions_only_grow() {
+        assert_eq!(MIGRATIONS[0].version, 1);
+        assert!(MIGRATIONS.windows(2).all(|two| two[0].version < two[1].version));
+    }
+
+    #[test]
+    fn what_was_passed_over_is_still_missing() {
+        let applied = |skipped: i64| -> Vec<(i64, String)> {
+            let others = MIGRATIONS.iter().filter(|migration| migration.version != skipped);
+            others.map(|m| (m.version, checksum(m.sqlite))).collect()
+        };
+        for skipped in MIGRATIONS {
+            let missing = missing(&applied(skipped.version), |m| m.sqlite).expect("all known");
+            let versions: Vec<i64> = missing.iter().map(|migration| migration.version).collect();
+            assert_eq!(versions, [skipped.version]);
         }
     }
 

@@ -88,6 +88,14 @@ impl Params {
         }
     }
 
+    /// Whether nothing was sent but the names in the path and who calls.
+    #[must_use]
+    pub fn is_bare(&self, path: &[&str]) -> bool {
+        const CREDENTIALS: [&str; 5] = ["private_token", "access_token", "bearer_token", "job_token", "sudo"];
+        let says_nothing = |name: &String| path.contains(&name.as_str()) || CREDENTIALS.contains(&name.as_str());
+        self.values.keys().all(says_nothing)
+    }
+
     /// Returns all parameters, in the order query, body, path.
     #[must_use]
     pub const fn values(&self) -> &Hash {

@@ -46,6 +46,9 @@ impl IntoResponse for ApiError {
             _ => (status(&error), Json(body(&error))).into_response(),
         };
         add_headers(&error, &mut response);
+        if let Error::Moved(moved) = error {
+            response.extensions_mut().insert(*moved);
+        }
         response
     }
 }
@@ -100,6 +103,7 @@ pub(crate) fn status(error: &Error) -> StatusCode {
         Error::Unauthorized | Error::UnauthorizedMessage(_) | Error::InvalidToken(_) => StatusCode::UNAUTHORIZED,
         Error::InsufficientScope { .. } | Error::Forbidden(_) => StatusCode::FORBIDDEN,
         Error::NotFound(_) | Error::NotFoundPlain | Error::RecordNotFound => StatusCode::NOT_FOUND,
+        Error::Moved(_) => StatusCode::METHOD_NOT_ALLOWED,
         Error::Parameters(_) | Error::BadRequest(_) | Error::Invalid(_) => StatusCode::BAD_REQUEST,
         Error::Refused(refused) => status(&refused.error),
         Error::PipelineNotCreated { kept: false, .. } => StatusCode::BAD_REQUEST,
@@ -151,6 +155,7 @@ fn body(error: &Error) -> Value {
         | Error::UnauthorizedMessage(_)
         | Error::Forbidden(_)
         | Error::NotFound(_)
+        | Error::Moved(_)
         | Error::NotFoundPlain
         | Error::RecordNotFound
         | Error::BadRequest(_)
@@ -269,6 +274,13 @@ mod tests {
                 r#"403 {"message":"403 Forbidden - Why"}"#,
             ),
             (Error::NotFound("Project"), r#"404 {"message":"404 Project Not Found"}"#),
+            (
+                Error::Moved(Box::new(app::error::Moved {
+                    id: model::ProjectId(2),
+                    full_path: text("a/b"),
+                })),
+                r#"405 {"message":"Non GET methods are not allowed for moved projects"}"#,
+            ),
             (Error::NotFoundPlain, r#"404 {"message":"404 Not Found"}"#),
             (Error::RecordNotFound, r#"404 {"message":"404 Not found"}"#),
             (

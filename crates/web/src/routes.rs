@@ -6,16 +6,18 @@ use app::App;
 use axum::Router;
 use axum::extract::{OriginalUri, Request};
 use axum::http::{StatusCode, Uri};
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use tower::ServiceExt as _;
 
 use crate::routing::Endpoint;
-use crate::{api, compression, envelope, git, health, pages, respond, routing};
+use crate::{api, compression, cors, envelope, git, health, moved, pages, respond, routing};
 
 /// Returns everything this crate serves.
 pub fn router(app: App) -> Router {
-    let routes = direct().into_axum();
+    let routes = direct()
+        .into_axum()
+        .layer(from_fn_with_state(app.clone(), moved::send_on));
     // What the API does not know is an address of a page, or of nothing.
     let pages = pages::service(app.clone());
     let other = move |request: Request| other(pages.clone(), request);
@@ -79,7 +81,7 @@ fn with_answers_for_unknown<S: Clone + Send + Sync + 'static>(routes: Router<S>)
 }
 
 fn wrap<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
-    routes.layer(from_fn(envelope::wrap))
+    routes.layer(from_fn(cors::allow)).layer(from_fn(envelope::wrap))
 }
 
 /// An address that no route of the API has.
@@ -164,6 +166,58 @@ mod tests {
         ] {
             let (got, _, text) = call(method, uri).await;
             assert_eq!((got, text.as_str()), (status, body), "{method} {uri}");
+        }
+    }
+
+    #[tokio::test]
+    async fn scripts_of_other_sites_may_call_the_api_without_cookies() {
+        let call = async |method: &str, uri: &str, headers: &[(&str, &str)]| {
+            let routes = Router::new().route("/api/v4/x", get(|| async { "ok" }));
+            let mut request = Request::builder().method(method).uri(uri);
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            finish(routes)
+                .oneshot(request.body(Body::empty()).unwrap())
+                .await
+                .unwrap()
+        };
+        let origin = ("origin", "https://other.example");
+        let ask = [
+            origin,
+            ("access-control-request-method", "PUT"),
+            ("access-control-request-headers", "private-token"),
+        ];
+        for uri in ["/api/v4/x", "/api/v4/unknown"] {
+            let answer = call("OPTIONS", uri, &ask).await;
+            assert_eq!(answer.status(), 200, "{uri}");
+            assert_eq!(answer.headers()["access-control-allow-origin"], "*");
+            assert_eq!(answer.headers()["access-control-allow-headers"], "private-token");
+            let methods = answer.headers()["access-control-allow-methods"].to_str().unwrap();
+            assert!(methods.contains("PUT"), "{methods}");
+            assert!(!answer.headers().contains_key("access-control-allow-credentials"));
+        }
+        let answer = call("GET", "/api/v4/x", &[origin]).await;
+        assert_eq!(
+            (answer.status().as_u16(), &answer.headers()["vary"]),
+            (200, &"Origin".parse().unwrap())
+        );
+        let exposed = answer.headers()["access-control-expose-headers"].to_str().unwrap();
+        assert!(
+            exposed.contains("X-Total-Pages") && exposed.contains("Link"),
+            "{exposed}"
+        );
+        assert!(!answer.headers().contains_key("access-control-allow-credentials"));
+        for (method, uri, headers) in [
+            ("GET", "/api/v4/x", &[][..]),
+            ("GET", "/else", &[origin][..]),
+            ("OPTIONS", "/else", &ask[..]),
+        ] {
+            let answer = call(method, uri, headers).await;
+            assert!(
+                !answer.headers().contains_key("access-control-allow-origin"),
+                "{method} {uri}"
+            );
         }
     }
 

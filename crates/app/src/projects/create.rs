@@ -86,7 +86,7 @@ fn insert(app: &App, tx: &mut dyn Tx, caller: &Caller, new: &NewProject) -> Resu
     new.changes.check()?;
     let visibility = new.changes.visibility.unwrap_or(Visibility::Private);
     let parent = Some(&namespace).filter(|namespace| namespace.user_id.is_none());
-    groups::check_visibility(visibility, parent)?;
+    groups::check_project_visibility(visibility, parent)?;
     let full_path = format!("{}/{path}", namespace.full_path);
     if ops::namespaces::path_taken(tx, &full_path)? {
         return Err(taken());

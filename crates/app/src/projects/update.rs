@@ -93,6 +93,7 @@ pub async fn update(app: &App, caller: &Caller, key: ProjectKey, changes: Change
             let before = access.project.clone();
             let project = changed(&this, tx, &asking, access, &changes)?;
             ops::projects::update(tx, &project)?;
+            ops::redirect_routes::moved(tx, project.id, &before.full_path, &project.full_path)?;
             note(&this, tx, &asking, &before, &project)?;
             show(&this, tx, &asking, project)
         })
@@ -185,7 +186,7 @@ fn changed(app: &App, tx: &mut dyn Tx, caller: &Caller, access: ProjectAccess, c
     }
     if let Some(visibility) = changes.visibility {
         let namespace = ops::namespaces::get(tx, project.namespace_id)?;
-        groups::check_visibility(visibility, namespace.as_ref().filter(|one| one.user_id.is_none()))?;
+        groups::check_project_visibility(visibility, namespace.as_ref().filter(|one| one.user_id.is_none()))?;
         project.visibility = visibility;
     }
     if let Some(description) = &changes.description {

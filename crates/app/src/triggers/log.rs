@@ -194,13 +194,17 @@ pub(super) fn reason_and_status(error: &Error) -> (Reason, i32) {
     match error {
         Error::Refused(refused) => (refused.reason, reason_and_status(&refused.error).1),
         Error::PipelineNotCreated { message, kept, .. } => (of_message(message, *kept), if *kept { 422 } else { 400 }),
-        Error::Reasoned(reasoned) => (Reason::Refused, i32::from(reasoned.status)),
+        Error::Reasoned(reasoned) => {
+            let reason = reasoned.reason.parse().unwrap_or(Reason::Refused);
+            (reason, i32::from(reasoned.status))
+        }
         Error::Status { status, .. } | Error::StatusError { status, .. } => (Reason::Refused, i32::from(*status)),
         Error::TooMany { .. } => (Reason::ServerLimit, 429),
         Error::UnauthorizedMessage(_) => (Reason::JobNotRunning, 401),
         Error::Unauthorized | Error::InvalidToken(_) => (Reason::Refused, 401),
         Error::Forbidden(_) | Error::InsufficientScope { .. } => (Reason::Refused, 403),
         Error::NotFound(_) | Error::NotFoundPlain | Error::RecordNotFound => (Reason::Refused, 404),
+        Error::Moved(_) => (Reason::Refused, 405),
         Error::Parameters(_) | Error::BadRequest(_) | Error::Invalid(_) => (Reason::ParametersInvalid, 400),
         Error::Throttled(_) => (Reason::ServerLimit, 429),
         Error::Internal(_) => (Reason::ServerError, 500),

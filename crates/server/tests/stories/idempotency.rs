@@ -48,6 +48,8 @@ fn a_call_sent_again_answers_with_its_first_pipeline(server: &mut TestServer) {
     let other = call(&project, &token, key, &[("variables[A]", "b")]);
     assert_eq!(other.status, 422);
     assert_eq!(other.json()["reason_code"], "idempotency_key_reused");
+    let log = project.request("GET", "/trigger_log?reason_code=idempotency_key_reused");
+    assert_eq!(log.send().expect(200).json()[0]["status"], 422);
     assert_eq!(pipelines(&project), before + 1);
 
     // The key of another token is another key.

@@ -38,6 +38,7 @@ pub mod preferences;
 pub mod projects;
 pub mod protected_refs;
 pub mod queue;
+pub mod redirect_routes;
 pub mod resource_groups;
 pub mod runners;
 pub mod schedules;
@@ -90,6 +91,7 @@ pub fn statements() -> Vec<&'static Sql> {
         projects::STATEMENTS,
         protected_refs::STATEMENTS,
         queue::STATEMENTS,
+        redirect_routes::STATEMENTS,
         resource_groups::STATEMENTS,
         runners::STATEMENTS,
         schedules::STATEMENTS,

@@ -83,6 +83,7 @@ pub fn create(tx: &mut dyn Tx, new: &NewNamespace<'_>) -> Result<Namespace, Stor
         ],
         column,
     )?;
+    super::redirect_routes::taken_over(tx, new.full_path)?;
     Ok(Namespace {
         id,
         parent_id: new.parent_id,

@@ -101,6 +101,7 @@ pub fn create(tx: &mut dyn Tx, new: &NewProject<'_>) -> Result<Project, StoreErr
         column::<ProjectId>,
     )?;
     tx.execute(&INSERT_COUNTER, params![id])?;
+    super::redirect_routes::taken_over(tx, new.full_path)?;
     Ok(Project {
         id,
         namespace_id: new.namespace_id,

@@ -168,7 +168,7 @@ pub fn list(
 ) -> Result<Vec<TriggerLogEntry>, StoreError> {
     let select = concat!("SELECT ", columns!(), " FROM trigger_log");
     let mut wanted = wanted(select, project, filter);
-    wanted.push("ORDER BY id DESC");
+    wanted.push("ORDER BY created_at DESC, id DESC");
     wanted.page(page);
     let (sql, params) = wanted.finish("ops::trigger_log::LIST");
     tx.all(&sql, &params, read)

@@ -9,7 +9,7 @@ use store::ops::namespaces::{self, NewNamespace};
 use store::ops::page::{Page, Sort};
 use store::ops::projects::{self, NewProject, ProjectFilter, ProjectOrder, Viewer};
 use store::ops::variables::{self, NewVariable, VariableOwner};
-use store::ops::{pipelines, protected_refs, trigger_tokens};
+use store::ops::{pipelines, protected_refs, redirect_routes, trigger_tokens};
 
 use crate::fixture::{self, NOW, on_both};
 
@@ -44,6 +44,24 @@ on_both! {
         assert!(result.is_err_and(|error| error.is_unique()));
         assert!(opened.read(|tx| namespaces::path_taken(tx, "Ada/x")));
         assert!(!opened.read(|tx| namespaces::path_taken(tx, "ada/y")));
+    }
+
+    fn a_path_of_before_leads_to_the_project_until_something_new_has_it(opened) {
+        let user = opened.write(|tx| fixture::user(tx, "ada"));
+        let owner = user.clone();
+        let id = opened.write(move |tx| fixture::project(tx, &owner, "one")).id;
+        opened.write(move |tx| redirect_routes::moved(tx, id, "ada/One", "ada/two"));
+        opened.write(move |tx| redirect_routes::moved(tx, id, "ada/two", "ada/three"));
+        opened.write(move |tx| redirect_routes::moved(tx, id, "team/x", "ada/three"));
+        let found = |path: &'static str| opened.read(move |tx| redirect_routes::find(tx, path));
+        assert_eq!((found("ADA/one"), found("ada/two")), (Some(id), Some(id)));
+        assert_eq!((found("ada/three"), found("ada")), (None, None));
+        opened.write(move |tx| fixture::project(tx, &user, "Two"));
+        assert_eq!((found("ada/two"), found("team/x")), (None, Some(id)));
+        opened.write(|tx| group(tx, None, "team"));
+        assert_eq!(found("team/x"), None);
+        opened.write(move |tx| projects::delete_step(tx, id));
+        assert_eq!(found("ada/one"), None);
     }
 
     fn activity_is_noted_once_a_minute(opened) {

@@ -52,6 +52,18 @@ fn ids(tx: &mut dyn Tx, project: ProjectId, filter: &LogFilter) -> Result<Vec<i6
 }
 
 on_both! {
+    fn the_newest_is_first_also_when_it_was_written_down_before(opened) {
+        opened.write(|tx| {
+            let user = fixture::user(tx, "ada")?;
+            let project = fixture::project(tx, &user, "one")?.id;
+            for seconds in [1, 3, 2, 3] {
+                trigger_log::insert(tx, &entry(project, after(seconds)))?;
+            }
+            assert_eq!(ids(tx, project, &LogFilter::default())?, [4, 2, 3, 1]);
+            Ok::<_, store::StoreError>(())
+        });
+    }
+
     fn entries_are_filtered_the_newest_first(opened) {
         opened.write(|tx| {
             let user = fixture::user(tx, "ada")?;

@@ -1,7 +1,7 @@
 //! Groups and namespaces (rest-api.md 14).
 
-use app::App;
 use app::groups::{self, GroupKey, Named, NewGroup, Wanted};
+use app::{App, Error};
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
@@ -54,7 +54,7 @@ async fn create(State(app): State<App>, call: Call) -> ApiResult<Created<Group>>
         visibility: reader.choice("visibility").unwrap_or(Visibility::Private),
     };
     reader.finish()?;
-    let made = groups::create(&app, &call.caller, new).await?;
+    let made = groups::create(&app, &call.caller, new).await.map_err(not_saved)?;
     Ok(Created(group_json(&app, &made)))
 }
 
@@ -92,6 +92,17 @@ async fn show_namespace(State(app): State<App>, call: Call) -> ApiResult<Json<Na
         &app.settings.external_url,
         &found.namespace,
     )))
+}
+
+/// GitLab tells what is wrong with a new group as Ruby shows a hash.
+fn not_saved(error: Error) -> Error {
+    let Error::Invalid(fields) = error else { return error };
+    let field = |(name, texts): (&&str, &Vec<String>)| format!(":{name}=>{texts:?}");
+    let fields: Vec<String> = fields.iter().map(field).collect();
+    Error::Status {
+        status: 400,
+        message: format!("Failed to save group {{{}}}", fields.join(", ")),
+    }
 }
 
 fn group_json(app: &App, group: &Named) -> Group {

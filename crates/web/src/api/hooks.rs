@@ -2,7 +2,7 @@
 
 use app::hooks::log::{self, Status};
 use app::hooks::manage::{self, Changes, OTHER_EVENTS, Pairs};
-use app::{App, Result};
+use app::{App, Error, Result};
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
@@ -70,6 +70,13 @@ async fn update(State(app): State<App>, call: Call) -> ApiResult<Json<Hook>> {
     let mut reader = call.reader();
     let changes = changes(&mut reader);
     reader.finish()?;
+    if call.params.is_bare(&["id", "hook_id"]) {
+        return Err(Error::StatusError {
+            status: 400,
+            error: "No parameters provided".to_owned(),
+        }
+        .into());
+    }
     let changed = manage::update(&app, &call.caller, call.project()?, id(&call)?, changes).await?;
     Ok(Json(hook::hook(&changed, app.clock.now())))
 }

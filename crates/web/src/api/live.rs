@@ -22,7 +22,7 @@ use tracing::warn;
 
 use crate::call::Call;
 use crate::client_address::ClientAddress;
-use crate::params::{Params, Value};
+use crate::params::{Params, Reader, Value};
 use crate::present;
 use crate::respond::ApiResult;
 use crate::routing::{Router, get};
@@ -70,14 +70,23 @@ pub(super) enum Then {
 }
 
 impl Then {
-    /// Reads `follow=true`, `wait=true` and `wait=SECONDS`. Other values are parameters like those that
-    /// GitLab does not know: a hook's payload may have fields of these names.
-    pub(super) fn of(params: &Params) -> Option<Then> {
-        if params.is_true("follow") {
+    /// Reads `follow` (a boolean) and `wait` (a boolean, or seconds). Whoever wants one of them and writes it wrongly is
+    /// told so before anything is created: a script would take the 201 of a call that did not wait for success.
+    /// Objects and lists are parameters like those that GitLab does not know: a hook's payload may have fields of
+    /// these names.
+    pub(super) fn read(reader: &mut Reader<'_>, params: &Params) -> Option<Then> {
+        let follows = is_plain(params, "follow") && reader.boolean("follow") == Some(true);
+        let wait = wait(reader, params);
+        if follows {
             let color = params.is_true("color");
             return Some(Then::Follow { color });
         }
-        wait(params).map(Then::Wait)
+        wait.map(Then::Wait)
+    }
+
+    /// As [`read`](Then::read) for parameters that were found to be good.
+    pub(super) fn of(params: &Params) -> Option<Then> {
+        Then::read(&mut params.reader(), params)
     }
 
     /// Whether the parameter of this name was meant for us, and is nothing the pipeline should know.
@@ -89,15 +98,37 @@ impl Then {
     }
 }
 
-fn wait(params: &Params) -> Option<Duration> {
-    let seconds = match params.get("wait")? {
-        Value::Bool(true) => MAX_WAIT_SECONDS,
-        Value::Number(number) => number.as_u64().filter(|seconds| *seconds > 0)?,
-        Value::Text(text) if text == "true" => MAX_WAIT_SECONDS,
-        Value::Text(text) => text.parse().ok().filter(|seconds| *seconds > 0)?,
-        _ => return None,
+/// Reads `wait`: whole seconds, where 0 is not to wait, or a boolean.
+fn wait(reader: &mut Reader<'_>, params: &Params) -> Option<Duration> {
+    if !is_plain(params, "wait") {
+        return None;
+    }
+    let is_number = match params.get("wait")? {
+        Value::Number(_) => true,
+        Value::Text(text) => text
+            .trim()
+            .starts_with(|first: char| first.is_ascii_digit() || "+-".contains(first)),
+        _ => false,
     };
-    Some(Duration::from_secs(seconds.min(MAX_WAIT_SECONDS)))
+    let seconds = if is_number {
+        let seconds = reader.int("wait")?;
+        if seconds < 0 {
+            reader.problem("wait", "is invalid");
+        }
+        u64::try_from(seconds).unwrap_or(0)
+    } else if reader.boolean("wait")? {
+        MAX_WAIT_SECONDS
+    } else {
+        0
+    };
+    (seconds > 0).then(|| Duration::from_secs(seconds.min(MAX_WAIT_SECONDS)))
+}
+
+fn is_plain(params: &Params, name: &str) -> bool {
+    matches!(
+        params.get(name),
+        Some(Value::Text(_) | Value::Number(_) | Value::Bool(_))
+    )
 }
 
 /// Answers a trigger call that wants more than a pipeline. The pipeline is there: whatever happens now is no
@@ -145,7 +176,10 @@ async fn started_status(
         starter(&app, from, &headers, &params),
         PipelineId(number(&params, "pipeline_id")?),
     );
-    if let Some(limit) = wait(&params) {
+    let mut reader = params.reader();
+    let limit = wait(&mut reader, &params);
+    reader.finish()?;
+    if let Some(limit) = limit {
         return waited(&app, viewer, id, limit, StatusCode::OK).await;
     }
     let shown = live::status(&app, viewer, id).await?;

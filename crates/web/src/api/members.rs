@@ -94,13 +94,18 @@ async fn add<P: Place>(State(app): State<App>, call: Call) -> ApiResult<Created<
     call.user()?;
     let mut reader = call.reader();
     let users = reader.ints_or_commas("user_id");
-    if users.as_ref().is_none_or(Vec::is_empty) && !(reader.given("user_id") && users.is_none()) {
+    let names = reader.texts_or_commas("username").unwrap_or_default();
+    reader.mutually_exclusive(&["user_id", "username"]);
+    if names.is_empty() && users.as_ref().is_none_or(Vec::is_empty) && !(reader.given("user_id") && users.is_none()) {
         reader.problem("user_id", "is missing");
     }
     let level = access_level(&mut reader);
     let expires_at = reader.date("expires_at").map(start_of_day);
     reader.finish()?;
-    let users = users.unwrap_or_default().into_iter().map(UserId).collect();
+    let users = match users {
+        Some(users) => users.into_iter().map(UserId).collect(),
+        None => members::named(&app, &call.caller, names).await?,
+    };
     let added = members::add(&app, &call.caller, P::of(&call)?, users, level?, expires_at).await?;
     let last = added.last().ok_or(Error::NotFound("User"))?;
     Ok(Created(member(&app, last)))

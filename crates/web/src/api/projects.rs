@@ -167,6 +167,30 @@ async fn create(State(app): State<App>, call: Call) -> ApiResult<Created<Project
     Ok(Created(full(&app, &shown)))
 }
 
+/// What can be changed of a project.
+const CHANGEABLE: &[&str] = &[
+    "auto_cancel_pending_pipelines",
+    "build_git_strategy",
+    "build_timeout",
+    "builds_access_level",
+    "ci_config_path",
+    "ci_default_git_depth",
+    "ci_forward_deployment_enabled",
+    "ci_pipeline_variables_minimum_override_role",
+    "ci_push_repository_for_job_token_allowed",
+    "ci_separated_caches",
+    "default_branch",
+    "description",
+    "group_runners_enabled",
+    "jobs_enabled",
+    "keep_latest_artifact",
+    "name",
+    "path",
+    "public_jobs",
+    "shared_runners_enabled",
+    "visibility",
+];
+
 async fn update(State(app): State<App>, call: Call) -> ApiResult<Json<Project>> {
     call.user()?;
     let mut reader = call.reader();
@@ -177,6 +201,9 @@ async fn update(State(app): State<App>, call: Call) -> ApiResult<Json<Project>> 
         archived: reader.boolean("archived"),
         ..changes(&mut reader)
     };
+    if call.params.is_bare(&["id"]) {
+        reader.at_least_one_of(CHANGEABLE);
+    }
     reader.finish()?;
     let shown = projects::update(&app, &call.caller, call.project()?, changes).await?;
     Ok(Json(full(&app, &shown)))

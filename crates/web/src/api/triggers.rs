@@ -130,6 +130,7 @@ fn parse(params: &Params) -> Result<Unchecked<'_>> {
         inputs: reader.hash("inputs"),
         params,
     };
+    Then::read(&mut reader, params);
     reader.finish()?;
     Ok(unchecked)
 }

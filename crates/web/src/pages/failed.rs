@@ -21,13 +21,16 @@ pub(super) fn answer(visit: &Visit, error: Error) -> Response {
                 false => visit.redirect("/users/sign_in"),
             }
         }
+        Error::Moved(moved) if visit.is_get => visit.moved_to(&moved.full_path),
         // To who is signed in already it says that a thing is somebody else's.
-        Error::NotFound(_) | Error::NotFoundPlain | Error::RecordNotFound | Error::Unauthorized => message(
-            visit,
-            StatusCode::NOT_FOUND,
-            t.not_found(),
-            t.not_found_text().to_owned(),
-        ),
+        Error::NotFound(_) | Error::NotFoundPlain | Error::RecordNotFound | Error::Moved(_) | Error::Unauthorized => {
+            message(
+                visit,
+                StatusCode::NOT_FOUND,
+                t.not_found(),
+                t.not_found_text().to_owned(),
+            )
+        }
         Error::Forbidden(_) => message(visit, status, t.forbidden(), t.forbidden_text().to_owned()),
         Error::TooMany { retry_after } => {
             let minutes = retry_after.div_ceil(60);

@@ -255,6 +255,16 @@ impl Visit {
         (StatusCode::SEE_OTHER, [(header::LOCATION, to)]).into_response()
     }
 
+    /// Sends the browser to this page of a project that has another path now.
+    pub(super) fn moved_to(&self, project: &str) -> Response {
+        let query = self.here.find('?').unwrap_or(self.here.len());
+        let end = self.here[..query].find("/-/").unwrap_or(query);
+        let rest = &self.here[end..];
+        let mut response = self.redirect(&format!("/{project}{rest}"));
+        *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
+        response
+    }
+
     /// Sends the browser to another address, which will say what was done.
     pub(super) fn done(&self, to: &str, done: Done) -> Response {
         let mut response = self.redirect(to);

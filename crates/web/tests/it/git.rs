@@ -455,3 +455,24 @@ story!(a_client_that_compresses_its_request_is_understood, server, {
         work.sha("HEAD")
     );
 });
+
+story!(a_renamed_project_is_cloned_and_pushed_to_at_its_old_address, server, {
+    let work = work_tree();
+    work.git(&["push", "-q", &server.tool(), "main"]);
+    let (id, was) = (server.project.id, server.project.full_path.clone());
+    let renamed = move |tx: &mut dyn store::Tx| {
+        let mut project = store::ops::projects::get(tx, id)?.expect("it is there");
+        project.full_path = "ada/hammer".to_owned();
+        project.path = "hammer".to_owned();
+        store::ops::projects::update(tx, &project)?;
+        store::ops::redirect_routes::moved(tx, id, &was, &project.full_path)
+    };
+    server.app.store.write(renamed).await.unwrap();
+    let copy = TempDir::new();
+    let into = copy.path().join("copy");
+    work.git(&["clone", "-q", &server.tool(), into.to_str().unwrap()]);
+    work.commit("more", &[("b", "c")]);
+    work.git(&["push", "-q", &server.tool(), "main"]);
+    work.git(&["-C", into.to_str().unwrap(), "pull", "-q"]);
+    assert_eq!(std::fs::read_to_string(into.join("b")).unwrap(), "c");
+});

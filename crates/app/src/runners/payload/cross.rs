@@ -14,7 +14,7 @@ use super::gathered::{Gathered, archives_of};
 use crate::access::{self, Ability};
 use crate::caller::{Caller, Credential, UserCaller};
 use crate::error::Result;
-use crate::lookup::{self, ProjectKey};
+use crate::lookup;
 use crate::runners::variables::{JobVariable, of_bridge};
 use crate::{App, jobs};
 
@@ -139,7 +139,7 @@ fn root(tx: &mut dyn Tx, own: Pipeline) -> Result<Option<PipelineId>> {
 /// The newest job of that name that succeeded on a ref, if the job's user may read jobs there and the
 /// project accepts the job's token, which the runner will show.
 fn of_project(app: &App, tx: &mut dyn Tx, asking: &Job, path: &str, git_ref: &str, name: &str) -> Result<Option<Job>> {
-    let (Some(project), Some(user)) = (lookup::find(tx, &ProjectKey::Path(path.to_owned()))?, asking.user_id) else {
+    let (Some(project), Some(user)) = (ops::projects::by_full_path(tx, path)?, asking.user_id) else {
         return Ok(None);
     };
     let Some(user) = ops::users::get(tx, user)? else {

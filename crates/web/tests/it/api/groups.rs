@@ -48,7 +48,12 @@ async fn groups_hold_groups_and_projects() {
         api.ada("POST /groups", json!({"name": "T", "path": "TOOLS"}))
             .await
             .shown(),
-        r#"400 {"message":{"path":["has already been taken"]}}"#
+        r#"400 {"message":"Failed to save group {:path=>[\"has already been taken\"]}"}"#
+    );
+    let project = json!({"path": "open", "namespace_id": tools["id"], "visibility": "internal"});
+    assert_eq!(
+        api.ada("POST /projects", project).await.shown(),
+        r#"400 {"message":{"visibility_level":["internal is not allowed in a private group."]}}"#
     );
     let open = json!({"name": "Open", "path": "open", "parent_id": tools["id"], "visibility": "public"});
     assert_eq!(

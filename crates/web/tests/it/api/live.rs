@@ -418,8 +418,15 @@ async fn a_wait_that_is_over_before_the_pipeline_is_no_success() {
     let answer = api.trigger(&token, json!({"wait": "1"})).await;
     assert_eq!(answer.json(424)["status"], "pending");
 
-    // What is no wait is a parameter like any other that GitLab does not know.
-    for other in [json!(false), json!("no"), json!(0), json!({"a": 1})] {
+    // What asks for no wait, and what a hook's payload may have under the name.
+    for other in [
+        json!(false),
+        json!("no"),
+        json!(0),
+        json!("0"),
+        json!(""),
+        json!({"a": 1}),
+    ] {
         let answer = api.trigger(&token, json!({"wait": other})).await;
         assert_eq!(answer.json(201)["status"], "pending", "{other}");
     }
@@ -436,12 +443,41 @@ async fn a_wait_that_is_over_before_the_pipeline_is_no_success() {
 }
 
 #[tokio::test]
+async fn nonsense_about_waiting_is_refused_before_anything_is_created() {
+    let api = Api::start().await;
+    let token = api.triggered_project("a: {script: x}").await;
+    for (extra, error) in [
+        (json!({"wait": "abc"}), "wait is invalid"),
+        (json!({"wait": "10m"}), "wait is invalid"),
+        (json!({"wait": "1.5"}), "wait is invalid"),
+        (json!({"wait": 1.5}), "wait is invalid"),
+        (json!({"wait": "maybe"}), "wait is invalid"),
+        (json!({"wait": -1}), "wait is invalid"),
+        (json!({"wait": "-5"}), "wait is invalid"),
+        (json!({"follow": "maybe"}), "follow is invalid"),
+        (json!({"follow": 2}), "follow is invalid"),
+        (json!({"follow": true, "wait": "abc"}), "wait is invalid"),
+        (json!({"ref": "", "wait": "x"}), "ref is empty, wait is invalid"),
+    ] {
+        let answer = api.trigger(&token, extra.clone()).await;
+        assert_eq!(answer.shown(), format!(r#"400 {{"error":"{error}"}}"#), "{extra}");
+    }
+    assert_eq!(api.server.pipelines().await.len(), 0);
+    let log = api.ada("GET /projects/1/trigger_log", Value::Null).await;
+    assert_eq!(log.json(200)[0]["reason_code"], "parameters_invalid");
+
+    let id = api.trigger(&token, Value::Null).await.json(201)["id"].clone();
+    let path = format!("GET /projects/1/trigger/pipelines/{id}?token={token}&wait=soon");
+    assert_eq!(api.get(&path, "").await.shown(), r#"400 {"error":"wait is invalid"}"#);
+}
+
+#[tokio::test]
 async fn a_pipeline_does_not_see_that_somebody_waits_for_it() {
     let api = Api::start().await;
     let token = api.triggered_project("a: {script: x}").await;
     for (extra, seen) in [
         (json!({"wait": 1}), None),
-        (json!({"wait": "maybe"}), Some(json!("maybe"))),
+        (json!({"wait": {"a": 1}}), Some(json!({"a": 1}))),
     ] {
         let id = api.trigger(&token, extra).await;
         let id = serde_json::from_str::<Value>(&id.text).unwrap()["id"].clone();

@@ -54,6 +54,47 @@ async fn members_are_added_changed_and_removed() {
 }
 
 #[tokio::test]
+async fn members_are_added_by_name_and_not_for_the_past() {
+    let api = Api::start().await;
+    for name in ["bob", "cyd", "dan"] {
+        api.server.user(name).await;
+    }
+    let root = "/projects/1/members";
+    let by_name = json!({"username": "bob,Cyd", "access_level": 30});
+    assert_eq!(
+        api.ada(&format!("POST {root}"), by_name).await.json(201)["username"],
+        "cyd"
+    );
+    let both = json!({"username": "dan", "user_id": 1, "access_level": 30});
+    let unknown = json!({"username": "nobody", "access_level": 30});
+    let past = json!({"username": "dan", "access_level": 30, "expires_at": "2001-01-01"});
+    let in_past = r#"400 {"message":{"expires_at":["cannot be a date in the past"]}}"#;
+    for (body, expected) in [
+        (both, r#"400 {"error":"user_id, username are mutually exclusive"}"#),
+        (unknown, r#"404 {"message":"404 User Not Found"}"#),
+        (past, in_past),
+    ] {
+        assert_eq!(api.ada(&format!("POST {root}"), body).await.shown(), expected);
+    }
+    assert_eq!(
+        api.ada(&format!("GET {root}"), Value::Null).await.each("username"),
+        "bob cyd"
+    );
+    let bob = api.ada(&format!("GET {root}?query=bob"), Value::Null).await.json(200)[0]["id"].clone();
+    let past = json!({"access_level": 30, "expires_at": "2001-01-01"});
+    assert_eq!(api.ada(&format!("PUT {root}/{bob}"), past).await.shown(), in_past);
+    let today = jiff::Timestamp::now()
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .date()
+        .to_string();
+    let body = json!({"access_level": 20, "expires_at": today});
+    assert_eq!(
+        api.ada(&format!("PUT {root}/{bob}"), body).await.json(200)["expires_at"],
+        today
+    );
+}
+
+#[tokio::test]
 async fn bad_members_are_refused() {
     let api = Api::start().await;
     let root = "POST /projects/1/members";

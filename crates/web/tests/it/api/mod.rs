@@ -13,6 +13,7 @@ mod job_token_scope;
 mod lint;
 mod live;
 mod members;
+mod moved;
 mod projects;
 mod remembered;
 mod repository;

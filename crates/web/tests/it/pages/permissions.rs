@@ -151,3 +151,22 @@ async fn ids_of_other_projects_lead_nowhere() {
         }
     }
 }
+
+#[tokio::test]
+async fn the_pages_of_a_renamed_project_send_on() {
+    let site = Site::start().await;
+    site.api("PUT /projects/1", serde_json::json!({"path": "hammer"})).await;
+    let ada = site.ada().await;
+    for (from, to) in [
+        ("/ada/tool", "/ada/hammer"),
+        ("/ada/tool/-/pipelines?ref=/-/", "/ada/hammer/-/pipelines?ref=/-/"),
+    ] {
+        let page = site.get(&ada, from).await;
+        assert_eq!((page.status, page.location()), (301, to));
+    }
+    let eve = site.server.user("eve").await;
+    let eve = site.signed_in(&eve).await;
+    assert_eq!(site.get(&eve, "/ada/tool").await.status, 404);
+    let nobody = site.get(&Browser::default(), "/ada/tool").await;
+    assert_eq!(nobody.status, 303, "as for an address of nothing");
+}
