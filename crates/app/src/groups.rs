@@ -128,6 +128,22 @@ pub async fn get(app: &App, caller: &Caller, key: GroupKey) -> Result<Named> {
         .await
 }
 
+/// Returns a group and the caller's role in it; administrators are owners of every group.
+///
+/// # Errors
+///
+/// As [`get`].
+pub async fn with_role(app: &App, caller: &Caller, key: GroupKey) -> Result<(Named, AccessLevel)> {
+    let (this, caller) = (app.clone(), caller.clone());
+    app.store
+        .read(move |tx| {
+            let (group, role) = find(&this, tx, &caller, &key)?;
+            let role = if caller.is_admin() { AccessLevel::Owner } else { role };
+            Ok((named(tx, group)?, role))
+        })
+        .await
+}
+
 /// Returns a namespace, a group or a personal one.
 ///
 /// # Errors

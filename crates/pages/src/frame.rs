@@ -112,6 +112,36 @@ impl ProjectFrame {
     }
 }
 
+/// The part of a group that a page belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupTab {
+    /// Its projects.
+    Projects,
+    /// Its members.
+    Members,
+}
+
+/// The group that a page belongs to.
+#[derive(Clone, Debug)]
+pub struct GroupFrame {
+    /// Full path.
+    pub path: String,
+    /// Display name.
+    pub name: String,
+    /// Which part of it.
+    pub tab: GroupTab,
+    /// Whether the reader may see who belongs to it.
+    pub may_read_members: bool,
+}
+
+impl GroupFrame {
+    /// Whether the page belongs to this part.
+    #[must_use]
+    pub fn is(&self, tab: GroupTab) -> bool {
+        self.tab == tab
+    }
+}
+
 /// A short message above a page.
 #[derive(Clone, Debug)]
 pub enum Notice {
@@ -138,6 +168,8 @@ pub struct Frame {
     pub here: String,
     /// The project that the page belongs to.
     pub project: Option<ProjectFrame>,
+    /// The group that the page belongs to.
+    pub group: Option<GroupFrame>,
     /// Messages above the page.
     pub notices: Vec<Notice>,
 }
@@ -172,14 +204,19 @@ impl Frame {
     /// How long something took.
     #[must_use]
     pub fn seconds(&self, seconds: &i64) -> String {
+        if *seconds <= 0 {
+            return self.less_than_a_second().to_owned();
+        }
         self.reading.seconds(*seconds)
     }
 
     /// How long something took, from a number with a fraction.
     #[must_use]
     pub fn took(&self, seconds: &f64) -> String {
-        self.reading
-            .duration(std::time::Duration::from_secs_f64(seconds.max(0.0)))
+        if *seconds < 1.0 {
+            return self.less_than_a_second().to_owned();
+        }
+        self.reading.duration(std::time::Duration::from_secs_f64(*seconds))
     }
 
     /// A number with its thousands apart.

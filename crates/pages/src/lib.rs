@@ -16,7 +16,7 @@ pub mod status;
 pub mod texts;
 pub mod views;
 
-pub use frame::{Frame, Notice, ProjectFrame, Tab, Theme, Viewer};
+pub use frame::{Frame, GroupFrame, GroupTab, Notice, ProjectFrame, Tab, Theme, Viewer};
 pub use html::Html;
 pub use language::Language;
 

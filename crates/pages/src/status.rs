@@ -121,21 +121,59 @@ impl Language {
     /// Why a job failed.
     #[must_use]
     pub fn failure(self, reason: impl Borrow<FailureReason>) -> String {
-        let reason = *reason.borrow();
-        let japanese = match reason {
-            FailureReason::ScriptFailure => "スクリプトが失敗しました",
-            FailureReason::RunnerSystemFailure => "ランナーの障害です",
-            FailureReason::StuckOrTimeoutFailure => "実行できるランナーが見つかりませんでした",
-            FailureReason::JobExecutionTimeout => "制限時間を超えました",
-            other => return other.as_str().replace('_', " "),
+        use FailureReason as F;
+        let (english, japanese) = match *reason.borrow() {
+            F::UnknownFailure => ("It failed, and nobody knows why", "原因不明の失敗です"),
+            F::ScriptFailure => ("The script failed", "スクリプトが失敗しました"),
+            F::ApiFailure => (
+                "The runner could not reach the server",
+                "ランナーがサーバーと通信できませんでした",
+            ),
+            F::StuckOrTimeoutFailure => (
+                "No runner took the job in time",
+                "実行できるランナーが見つかりませんでした",
+            ),
+            F::RunnerSystemFailure => ("The runner had a problem", "ランナーの障害です"),
+            F::MissingDependencyFailure => ("Artifacts of an earlier job are gone", "前のジョブの成果物がありません"),
+            F::RunnerUnsupported => (
+                "The runner cannot do what the job asks for",
+                "ランナーがこのジョブに対応していません",
+            ),
+            F::StaleSchedule => (
+                "The delayed job could not be started in time",
+                "遅延ジョブを時間内に開始できませんでした",
+            ),
+            F::JobExecutionTimeout => ("It ran longer than it may", "制限時間を超えました"),
+            F::ArchivedFailure => ("The job is too old to run", "ジョブが古すぎるため実行できません"),
+            F::UnmetPrerequisites => (
+                "Something that the job needs was not ready",
+                "ジョブの前提条件が満たされていません",
+            ),
+            F::SchedulerFailure => (
+                "The job could not be handed to a runner",
+                "ジョブをランナーに渡せませんでした",
+            ),
+            F::DataIntegrityFailure => ("The job's data is not complete", "ジョブのデータに不整合があります"),
+            F::ForwardDeploymentFailure => (
+                "A newer deployment was there first",
+                "より新しいデプロイがすでにあります",
+            ),
+            F::UserBlocked => ("Its user is blocked", "実行ユーザーがブロックされています"),
+            F::ProjectDeleted => ("The project was deleted", "プロジェクトが削除されました"),
+            F::CiQuotaExceeded => ("The quota is used up", "利用枠を使い切りました"),
+            F::PipelineLoopDetected => (
+                "Pipelines would start each other for ever",
+                "パイプラインの無限ループを検出しました",
+            ),
+            F::NoMatchingRunner => ("No runner has the job's tags", "タグに合うランナーがありません"),
+            F::TraceSizeExceeded => ("The log became too long", "ログが上限を超えました"),
+            F::BuildsDisabled => ("CI/CD is switched off for the project", "プロジェクトのCI/CDが無効です"),
+            F::EnvironmentCreationFailure => ("The environment could not be made", "環境を作成できませんでした"),
+            F::DeploymentRejected => ("The deployment was refused", "デプロイは拒否されました"),
         };
-        match (self, reason) {
-            (Language::Japanese, _) => japanese.to_owned(),
-            (Language::English, FailureReason::ScriptFailure) => "The script failed".to_owned(),
-            (Language::English, FailureReason::RunnerSystemFailure) => "The runner had a problem".to_owned(),
-            (Language::English, FailureReason::StuckOrTimeoutFailure) => "No runner took the job in time".to_owned(),
-            (Language::English, FailureReason::JobExecutionTimeout) => "It ran longer than it may".to_owned(),
-            (Language::English, other) => other.as_str().replace('_', " "),
+        match self {
+            Language::English => english.to_owned(),
+            Language::Japanese => japanese.to_owned(),
         }
     }
 }

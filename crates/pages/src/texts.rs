@@ -33,12 +33,14 @@ macro_rules! texts {
 mod artifacts;
 mod common;
 mod environments;
+mod errors;
 mod hooks;
 mod inbound;
 mod pipelines;
 mod projects;
 mod schedules;
 mod settings;
+mod trigger_log;
 
 impl Language {
     /// The word for a theme.

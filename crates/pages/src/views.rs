@@ -12,6 +12,8 @@ mod projects;
 mod run;
 mod schedules;
 mod settings;
+mod trigger_log;
+mod triggers;
 
 pub use account::*;
 pub use artifacts::*;
@@ -25,6 +27,8 @@ pub use projects::*;
 pub use run::*;
 pub use schedules::*;
 pub use settings::*;
+pub use trigger_log::*;
+pub use triggers::*;
 
 use std::collections::BTreeMap;
 
@@ -87,6 +91,28 @@ impl Problems {
     /// Notes what is wrong with a field.
     pub fn add(&mut self, field: impl Into<String>, text: impl Into<String>) {
         self.0.insert(field.into(), text.into());
+    }
+
+    /// One field with what is wrong with it.
+    #[must_use]
+    pub fn of_one(field: &str, text: &str) -> Problems {
+        Problems(BTreeMap::from([(field.to_owned(), text.to_owned())]))
+    }
+
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// All of it in a sentence, each field with its name.
+    #[must_use]
+    pub fn summary(&self, t: crate::Language) -> String {
+        let one = |(field, text): (&String, &String)| match field.as_str() {
+            "base" => text.clone(),
+            field => format!("{}: {text}", t.field_name(field)),
+        };
+        self.0.iter().map(one).collect::<Vec<_>>().join("; ")
     }
 
     /// Returns what is wrong with a field.

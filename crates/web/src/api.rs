@@ -30,7 +30,7 @@ mod schedules;
 mod settings;
 mod tags;
 mod templates;
-mod trigger_log;
+pub(crate) mod trigger_log;
 mod trigger_tokens;
 mod triggers;
 mod users;

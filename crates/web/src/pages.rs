@@ -25,6 +25,8 @@ mod runners;
 mod schedules;
 mod settings;
 mod token_access;
+mod trigger_log;
+mod triggers;
 mod variables;
 mod visit;
 mod why;
@@ -80,6 +82,8 @@ pub(crate) fn routes() -> Router {
         .merge(hooks::routes())
         .merge(inbound::routes())
         .merge(token_access::routes())
+        .merge(trigger_log::routes())
+        .merge(triggers::routes())
         .merge(artifacts::routes())
         .merge(variables::routes())
 }

@@ -179,6 +179,46 @@ pub(crate) async fn check(app: &App, request: &NewPipeline) -> Result<()> {
     })))
 }
 
+/// A link of a chain, as somebody may see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Link {
+    /// A pipeline of a project with this path.
+    Known(String, PipelineId),
+    /// A pipeline of a project that the caller may not see.
+    Hidden,
+    /// A pipeline of another server.
+    Elsewhere,
+}
+
+/// Returns what led to a pipeline, as the caller may see it: the first of all first.
+///
+/// # Errors
+///
+/// Only what is wrong with the server.
+pub(crate) fn led_to(app: &App, tx: &mut dyn Tx, caller: &Caller, pipeline: &Pipeline) -> Result<Vec<Link>> {
+    let chain = before(tx, pipeline)?;
+    links(app, tx, caller, &chain)
+}
+
+fn links(app: &App, tx: &mut dyn Tx, caller: &Caller, chain: &Chain) -> Result<Vec<Link>> {
+    let mut links = Vec::with_capacity(chain.0.len());
+    for index in 0..chain.0.len() {
+        let Some((project, pipeline)) = chain.own(&app.keys, index) else {
+            links.push(Link::Elsewhere);
+            continue;
+        };
+        let key = ProjectKey::Id(project);
+        links.push(
+            match lookup::project_for(app, tx, caller, &key, Ability::ReadPipelines) {
+                Ok(access) => Link::Known(access.project.full_path, pipeline),
+                Err(error @ Error::Internal(_)) => return Err(error),
+                Err(_) => Link::Hidden,
+            },
+        );
+    }
+    Ok(links)
+}
+
 /// The chain as the caller may see it.
 async fn shown(app: &App, request: &NewPipeline) -> Result<Json> {
     let (this, chain) = (app.clone(), request.provenance.chain.clone());
@@ -192,24 +232,15 @@ async fn shown(app: &App, request: &NewPipeline) -> Result<Json> {
     }));
     app.store
         .read(move |tx| {
-            let mut links = Vec::with_capacity(chain.0.len());
-            for index in 0..chain.0.len() {
-                let Some((project, pipeline)) = chain.own(&this.keys, index) else {
-                    links.push(json!({"project": null, "pipeline_id": null, "hidden": "another server"}));
-                    continue;
-                };
-                let key = ProjectKey::Id(project);
-                links.push(
-                    match lookup::project_for(&this, tx, &caller, &key, Ability::ReadPipelines) {
-                        Ok(access) => json!({"project": access.project.full_path, "pipeline_id": pipeline.0}),
-                        Err(error @ Error::Internal(_)) => return Err(error),
-                        Err(_) => {
-                            json!({"project": null, "pipeline_id": null, "hidden": "a project that you cannot see"})
-                        }
-                    },
-                );
-            }
-            Ok(Json::from(links))
+            let link = |link: Link| match link {
+                Link::Known(project, pipeline) => json!({"project": project, "pipeline_id": pipeline.0}),
+                Link::Hidden => {
+                    json!({"project": null, "pipeline_id": null, "hidden": "a project that you cannot see"})
+                }
+                Link::Elsewhere => json!({"project": null, "pipeline_id": null, "hidden": "another server"}),
+            };
+            let links = links(&this, tx, &caller, &chain)?;
+            Ok(links.into_iter().map(link).collect())
         })
         .await
 }

@@ -124,7 +124,7 @@ fn insert(app: &App, tx: &mut dyn Tx, caller: &Caller, new: &NewProject) -> Resu
 }
 
 /// Finds the namespace and checks that the caller may create projects in it: Developer of a group, or one's own.
-fn namespace(app: &App, tx: &mut dyn Tx, caller: &Caller, id: NamespaceId) -> Result<Namespace> {
+pub(super) fn namespace(app: &App, tx: &mut dyn Tx, caller: &Caller, id: NamespaceId) -> Result<Namespace> {
     let refused = || Error::invalid("namespace", "is not valid");
     let namespace = ops::namespaces::get(tx, id)?.ok_or_else(refused)?;
     if namespace.user_id.is_none() {

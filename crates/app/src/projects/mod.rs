@@ -2,6 +2,7 @@
 
 mod create;
 mod delete;
+mod transfer;
 mod update;
 
 use std::collections::HashMap;
@@ -25,6 +26,7 @@ use crate::runners::registry::Serves;
 pub use create::{NewProject, create};
 pub use delete::delete;
 pub use store::ops::projects::{ProjectOrder, Viewer};
+pub use transfer::transfer;
 pub use update::{Changes, update};
 
 /// A project with what its JSON shows besides.

@@ -27,7 +27,7 @@ use crate::triggers::run::{ENDS_SOON, TriggerCall, Via};
 
 pub use queue::Queue;
 pub(super) use read::find;
-pub use read::{list, unknown};
+pub use read::{Listed, Shown, list, overview, unknown};
 pub use store::ops::trigger_log::LogFilter;
 pub use store::ops::unknown_tokens::UnknownCalls;
 

@@ -18,6 +18,6 @@ pub use log::Record;
 pub use manage::{Changes, NewTrigger, Shown, create, delete, get, list, unused, update};
 pub use repeat::{Commit, repeat};
 pub use rotate::{Rotating, rotate};
-pub use run::{Notes, Token, TriggerCall, Triggered, dry_run, refused_early, run};
+pub use run::{Notes, PAYLOAD_VARIABLE, Token, TriggerCall, Triggered, dry_run, refused_early, run};
 pub(crate) use run::{Via, holder, run_with};
 pub use uses::{Rate, Uses};

@@ -31,7 +31,7 @@ use crate::triggers::uses::Rate;
 use crate::{App, keys, throttle};
 
 /// Name of the variable that holds the call itself.
-pub(super) const PAYLOAD_VARIABLE: &str = "TRIGGER_PAYLOAD";
+pub const PAYLOAD_VARIABLE: &str = "TRIGGER_PAYLOAD";
 
 /// How long before its end a token is said to end soon (GitLab's time for tokens).
 pub(super) const ENDS_SOON: Duration = Duration::from_secs(7 * 24 * 3600);

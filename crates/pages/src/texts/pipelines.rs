@@ -63,6 +63,13 @@ texts! {
     elsewhere = "in a project that you may not see", "表示権限のないプロジェクト";
     failed_jobs = "Failed jobs", "失敗したジョブ";
     all_jobs(count: impl std::fmt::Display) = "Jobs ({count})", "ジョブ ({count})";
+    count_jobs(count: impl std::fmt::Display) = "{count} jobs", "{count}件のジョブ";
+    as_table = "As a table", "表で見る";
+    day_word = "Day", "日";
+    total_pipelines = "Pipelines", "パイプライン数";
+    passed_word = "Passed", "成功";
+    failed_word = "Failed", "失敗";
+    less_than_a_second = "< 1s", "1秒未満";
     whole_log = "Whole log", "ログ全体";
     cancel_pipeline = "Cancel pipeline", "パイプラインをキャンセル";
     retry_failed = "Retry failed jobs", "失敗したジョブを再実行";
@@ -94,7 +101,10 @@ texts! {
     earlier_lines = "Earlier", "前";
     later_lines = "Later", "次";
     last_lines_word = "Last", "末尾";
+    go_to_line = "Go to line", "行へ移動";
+    line_word = "Line", "行";
     search_log = "Find in the log", "ログを検索";
+    found_line = "1 line found", "1行が見つかりました";
     found_lines(count: impl std::fmt::Display) = "{count} lines found", "{count}行が見つかりました";
     found_many(count: impl std::fmt::Display) = "The first {count} lines found", "見つかった最初の{count}行";
     follow = "Follow", "追従";

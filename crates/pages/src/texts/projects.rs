@@ -31,6 +31,13 @@ texts! {
     project_id = "Project ID", "プロジェクトID";
     archived = "archived", "アーカイブ済み";
     trigger_address = "Trigger address", "トリガーのアドレス";
+    members_of_group = "Members of this group", "このグループのメンバー";
+    no_members = "Nobody is a member by name.", "個別に追加されたメンバーはいません。";
+    transfer_project = "Move project", "プロジェクトを移動";
+    transfer_to = "Group or user", "移動先のグループまたはユーザー";
+    transfer_ask(path: &str) = "Its address changes, and with it that of its repository: addresses of {path} stop working. Its id and trigger addresses stay. Type its path to go on.", "プロジェクトとリポジトリのアドレスが変わり、{path} のアドレスは使えなくなります。IDとトリガーのアドレスは変わりません。続けるにはパスを入力してください。";
+    transfer_nowhere = "There is no other group in which you may create projects.", "プロジェクトを作成できる他のグループがありません。";
+    project_transferred = "The project has been moved.", "プロジェクトを移動しました。";
     members_of_project = "Members of this project", "このプロジェクトのメンバー";
     add_member = "Add a member", "メンバーを追加";
     user_word = "User", "ユーザー";

@@ -3,7 +3,7 @@
 use askama::Template;
 use model::{AccessToken, Session};
 
-use crate::frame::{Frame, Notice, Tab, Theme};
+use crate::frame::{Frame, GroupTab, Notice, Tab, Theme};
 use crate::language::Language;
 
 /// The form to sign in.

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use crate::frame::{Frame, Notice, Tab, Theme};
+use crate::frame::{Frame, GroupTab, Notice, Tab, Theme};
 use crate::language::Language;
 
 /// A file or folder of an archive.

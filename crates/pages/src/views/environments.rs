@@ -4,7 +4,7 @@ use askama::Template;
 use model::{Deployment, DeploymentStatus, Environment, EnvironmentState};
 
 use super::short_sha;
-use crate::frame::{Frame, Notice, Tab, Theme};
+use crate::frame::{Frame, GroupTab, Notice, Tab, Theme};
 use crate::html::url_value;
 use crate::language::Language;
 

@@ -4,7 +4,7 @@ use askama::Template;
 use model::Timestamp;
 
 use super::{Choice, Health, Part};
-use crate::frame::{Frame, Notice, Tab, Theme};
+use crate::frame::{Frame, GroupTab, Notice, Tab, Theme};
 use crate::language::Language;
 
 /// An inbound webhook in the list.

@@ -4,7 +4,7 @@ use askama::Template;
 use model::{DeploymentStatus, Job, Timestamp};
 
 use super::{Choice, GivenView, TokenView, short_sha};
-use crate::frame::{Frame, Notice, Tab, Theme};
+use crate::frame::{Frame, GroupTab, Notice, Tab, Theme};
 use crate::html::{Html, url_value};
 use crate::language::Language;
 

@@ -4,7 +4,7 @@ use askama::Template;
 use model::{Job, Pipeline, Status};
 
 use super::{TokenView, short_sha};
-use crate::frame::{Frame, Notice, Tab, Theme};
+use crate::frame::{Frame, GroupTab, Notice, Tab, Theme};
 use crate::html::{Html, url_value};
 use crate::language::Language;
 
@@ -79,6 +79,8 @@ pub struct GivenView {
     pub inputs: Vec<(String, String)>,
     /// Whether values may be read.
     pub may_read: bool,
+    /// The trigger payload: whether there is one, and its text when values are shown.
+    pub payload: Option<Option<String>>,
     /// Whether values are shown.
     pub revealed: bool,
     /// Address that shows (or hides) them.

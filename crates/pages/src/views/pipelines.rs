@@ -4,7 +4,7 @@ use askama::Template;
 use model::{Pipeline, StageState};
 
 use super::{Choice, TokenView, short_sha};
-use crate::frame::{Frame, Notice, Tab, Theme};
+use crate::frame::{Frame, GroupTab, Notice, Tab, Theme};
 use crate::html::{Escaped, Html, url_path, url_value};
 use crate::language::Language;
 
@@ -98,6 +98,7 @@ impl Month {
     pub fn chart(&self, language: &Language) -> Html {
         const HEIGHT: i64 = 90;
         const WIDTH: usize = 20;
+        const AXIS: usize = 4;
         let most = self.bars.iter().map(|bar| bar.total).max().unwrap_or(0).max(1);
         let label = language.chart_label(&crate::moment::number(self.total), &self.share());
         let mut svg = format!(
@@ -129,7 +130,14 @@ impl Month {
             }
             svg.push_str("</g>");
         }
-        svg.push_str("</svg>");
+        svg.push_str("</svg><div class=\"axis\" aria-hidden=\"true\">");
+        let last = self.bars.len().saturating_sub(1);
+        for part in 0..=AXIS {
+            if let Some(bar) = self.bars.get(last * part / AXIS) {
+                svg.push_str(&format!("<span>{}</span>", Escaped(&bar.day)));
+            }
+        }
+        svg.push_str("</div>");
         Html::new(svg)
     }
 }

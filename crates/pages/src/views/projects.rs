@@ -4,7 +4,7 @@ use askama::Template;
 use model::{AccessLevel, Pipeline, Project, Timestamp};
 
 use super::{Choice, PipelineRow};
-use crate::frame::{Frame, Notice, Tab, Theme};
+use crate::frame::{Frame, GroupTab, Notice, Tab, Theme};
 use crate::language::Language;
 
 /// A project in a list.
@@ -85,6 +85,8 @@ pub struct MemberRow {
     pub since: Timestamp,
     /// Until when.
     pub expires_at: Option<Timestamp>,
+    /// The same as fields for days have it.
+    pub expires_day: String,
     /// Whether it belongs to a group around the project.
     pub is_inherited: bool,
 }
@@ -95,8 +97,8 @@ pub struct MemberRow {
 pub struct MembersPage {
     /// Around the page.
     pub f: Frame,
-    /// Full path of the project.
-    pub path: String,
+    /// Address of the page.
+    pub here: String,
     /// Whether the reader may change it.
     pub may_admin: bool,
     /// Roles the reader may give.
@@ -105,4 +107,6 @@ pub struct MembersPage {
     pub rows: Vec<MemberRow>,
     /// The name that was tried.
     pub username: String,
+    /// The end that was tried.
+    pub expires_at: String,
 }

@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::{Choice, WhyView};
-use crate::frame::{Frame, Notice, Tab, Theme};
+use crate::frame::{Frame, GroupTab, Notice, Tab, Theme};
 use crate::html::Html;
 use crate::language::Language;
 
@@ -95,8 +95,12 @@ pub struct RunPage {
     pub problem: Option<String>,
     /// The inputs.
     pub inputs: Vec<InputField>,
+    /// Ids and names of the fields that are wrong.
+    pub wrong: Vec<(String, String)>,
     /// Variables as lines.
     pub variables: String,
+    /// What is wrong with them.
+    pub variables_problem: Option<String>,
     /// Whether the reader may give variables.
     pub may_give_variables: bool,
     /// The preview, if it was asked for.

@@ -4,7 +4,7 @@ use askama::Template;
 use model::{Status, Timestamp};
 
 use super::{Choice, Control, InputField, Problems};
-use crate::frame::{Frame, Notice, Tab, Theme};
+use crate::frame::{Frame, GroupTab, Notice, Tab, Theme};
 use crate::language::Language;
 
 /// A schedule in the list.

@@ -4,62 +4,8 @@ use askama::Template;
 use model::{AccessLevel, Job, Project, ProtectedRef, Status, Timestamp, User};
 
 use super::Choice;
-use crate::frame::{Frame, Notice, Tab, Theme};
+use crate::frame::{Frame, GroupTab, Notice, Tab, Theme};
 use crate::language::Language;
-
-/// A trigger token in the settings.
-#[derive(Debug)]
-pub struct TriggerRow {
-    /// Its id.
-    pub id: i64,
-    /// The whole token for its owner, four characters for others.
-    pub text: String,
-    /// Whether this is the whole token.
-    pub is_whole: bool,
-    /// Description.
-    pub description: String,
-    /// Display name of the owner.
-    pub owner: String,
-    /// When it was created.
-    pub created_at: Timestamp,
-    /// When it was last used.
-    pub last_used_at: Option<Timestamp>,
-    /// When it expires.
-    pub expires_at: Option<Timestamp>,
-    /// Whether it has expired.
-    pub is_expired: bool,
-    /// Whether it ends within a week.
-    pub ends_soon: bool,
-    /// Whether the reader owns it, and so may replace it.
-    pub is_own: bool,
-    /// What it may be used for.
-    pub limits: TokenLimits,
-}
-
-/// Limits of a trigger token, as they are read and typed: entries with blanks between them. Empty = no limit.
-#[derive(Debug, Default)]
-pub struct TokenLimits {
-    /// Branches and tags.
-    pub refs: String,
-    /// Names of variables.
-    pub variables: String,
-    /// Names of inputs.
-    pub inputs: String,
-    /// Networks.
-    pub networks: String,
-    /// Uses a minute.
-    pub uses: String,
-}
-
-impl TokenLimits {
-    /// Whether something is limited.
-    #[must_use]
-    pub fn any(&self) -> bool {
-        [&self.refs, &self.variables, &self.inputs, &self.networks, &self.uses]
-            .iter()
-            .any(|text| !text.is_empty())
-    }
-}
 
 /// A CI/CD variable in the settings.
 #[derive(Debug)]
@@ -108,6 +54,8 @@ pub struct RunnerRow {
 pub enum Part {
     /// Trigger tokens.
     Triggers,
+    /// What was called with them.
+    TriggerLog,
     /// Variables.
     Variables,
     /// Runners.
@@ -130,32 +78,6 @@ impl Part {
     pub fn is(self, part: Part) -> bool {
         self == part
     }
-}
-
-/// Trigger tokens of a project.
-#[derive(Debug, Template)]
-#[template(path = "settings_triggers.html")]
-pub struct TriggersPage {
-    /// Around the page.
-    pub f: Frame,
-    /// Full path of the project.
-    pub path: String,
-    /// Which settings.
-    pub part: Part,
-    /// The tokens.
-    pub rows: Vec<TriggerRow>,
-    /// A token that was just made.
-    pub new_token: Option<String>,
-    /// The description that was tried.
-    pub description: String,
-    /// The limits that were tried.
-    pub limits: TokenLimits,
-    /// Address of the trigger call.
-    pub trigger_url: String,
-    /// Address of the trigger call for a ref, for webhooks.
-    pub webhook_url: String,
-    /// Default branch.
-    pub branch: String,
 }
 
 /// Variables of a project.
@@ -210,6 +132,8 @@ pub struct GeneralPage {
     pub override_roles: Vec<Choice>,
     /// Visibilities.
     pub visibilities: Vec<Choice>,
+    /// Groups and users that the project may be moved to.
+    pub targets: Vec<Choice>,
     /// Whether the reader may delete the project.
     pub may_delete: bool,
 }

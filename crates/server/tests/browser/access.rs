@@ -8,6 +8,9 @@ use crate::{CONFIG, server, signed_in};
 /// Every page, of a project with a pipeline whose first job has run.
 pub(crate) fn paths(project: &Project, pipeline: &Value) -> Vec<String> {
     let job = &project.jobs(pipeline)[0]["id"];
+    // Made by whichever test comes first with a server.
+    let team = serde_json::json!({"name": "Team", "path": "team"});
+    drop(project.api.request("POST", "/groups").json(&team).send());
     let of_project = [
         String::new(),
         "/-/pipelines".to_owned(),
@@ -31,6 +34,8 @@ pub(crate) fn paths(project: &Project, pipeline: &Value) -> Vec<String> {
         "/-/ci/lint".to_owned(),
         "/-/project_members".to_owned(),
         "/-/settings/ci_cd".to_owned(),
+        "/-/settings/ci_cd/trigger_log".to_owned(),
+        "/-/triggers/1/edit".to_owned(),
         "/-/settings/ci_cd/variables".to_owned(),
         "/-/settings/ci_cd/runners".to_owned(),
         "/-/settings/repository".to_owned(),
@@ -39,6 +44,8 @@ pub(crate) fn paths(project: &Project, pipeline: &Value) -> Vec<String> {
     let others = [
         "/",
         "/projects/new",
+        "/team",
+        "/groups/team/-/group_members",
         "/-/user_settings/profile",
         "/admin",
         "/admin/users",

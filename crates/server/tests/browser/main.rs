@@ -1,8 +1,12 @@
 //! The pages in a real browser, on a real server: what people do, one test each.
 
 mod access;
+mod chapters;
+mod hostile;
+mod long_log;
 mod looks;
 mod pictures;
+mod trigger_log;
 mod work;
 
 use serde_json::json;

@@ -66,6 +66,8 @@ pub struct LogFilter {
     pub reason: Option<Reason>,
     /// On one branch or tag.
     pub ref_name: Option<String>,
+    /// From one address.
+    pub address: Option<String>,
     /// At this moment or later.
     pub since: Option<Timestamp>,
     /// Before this moment.
@@ -192,6 +194,7 @@ fn wanted<'a>(select: &str, project: ProjectId, filter: &'a LogFilter) -> Filter
     wanted.and_some("outcome = ?", filter.outcome);
     wanted.and_some("reason = ?", filter.reason);
     wanted.and_some("ref_name = ?", filter.ref_name.as_deref());
+    wanted.and_some("address = ?", filter.address.as_deref());
     wanted.and_some("created_at >= ?", filter.since);
     wanted.and_some("created_at < ?", filter.until);
     wanted

@@ -81,6 +81,8 @@ on_both! {
                 (LogFilter { outcome: Some(TriggerOutcome::Refused), ..all.clone() }, vec![2]),
                 (LogFilter { reason: Some(Reason::RefNotFound), ..all.clone() }, vec![2]),
                 (LogFilter { ref_name: Some("x".to_owned()), ..all.clone() }, vec![3]),
+                (LogFilter { address: Some("192.0.2.1".to_owned()), ..all.clone() }, vec![3, 2, 1]),
+                (LogFilter { address: Some("192.0.2.2".to_owned()), ..all.clone() }, vec![]),
                 (LogFilter { since: Some(after(2)), until: Some(after(3)), ..all.clone() }, vec![2]),
             ] {
                 assert_eq!(ids(tx, project, &filter)?, expected, "{filter:?}");

@@ -122,6 +122,7 @@ fn filter(reader: &mut Reader<'_>) -> LogFilter {
         outcome: reader.choice("outcome"),
         reason: reader.choice("reason_code"),
         ref_name: reader.text("ref"),
+        address: reader.text("address"),
         since: reader.time("since"),
         until: reader.time("until"),
     }

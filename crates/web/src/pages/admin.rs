@@ -156,7 +156,7 @@ async fn create(visit: Arc<Visit>) -> PageResult {
         Err(error @ (Error::Invalid(_) | Error::Status { .. } | Error::BadRequest(_))) => {
             let mut page = users_page(&visit).await?;
             page.tried = tried;
-            page.f.notices.push(Notice::Problem(told(&error)));
+            page.f.notices.push(Notice::Problem(told(visit.language(), &error)));
             Ok(visit.page_with(StatusCode::UNPROCESSABLE_ENTITY, &page))
         }
         Err(error) => Err(error),

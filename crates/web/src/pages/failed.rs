@@ -1,6 +1,7 @@
 //! Pages for what went wrong: each says what happened and what to do.
 
-use ::pages::views::MessagePage;
+use ::pages::Language;
+use ::pages::views::{MessagePage, Problems};
 use app::Error;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
@@ -44,7 +45,7 @@ pub(super) fn answer(visit: &Visit, error: Error) -> Response {
             respond::log(&error);
             message(visit, status, t.failed_title(), t.failed_text().to_owned())
         }
-        _ => message(visit, status, t.refused_title(), told(&error)),
+        _ => message(visit, status, t.refused_title(), told(t, &error)),
     }
 }
 
@@ -55,29 +56,59 @@ pub(super) fn forged(visit: &Visit) -> Response {
 }
 
 /// Says an error in a sentence for people.
-pub(super) fn told(error: &Error) -> String {
-    let fields = |fields: &serde_json::Map<String, serde_json::Value>| {
-        let one = |(field, texts): (&String, &serde_json::Value)| {
-            let texts = texts.as_array().into_iter().flatten().filter_map(|text| text.as_str());
-            let texts = texts.collect::<Vec<_>>().join(", ");
-            if field == "base" {
-                texts
-            } else {
-                format!("{field} {texts}")
-            }
+pub(super) fn told(t: Language, error: &Error) -> String {
+    let all = |found: Vec<(String, Vec<String>)>| {
+        let one = |(field, texts): (String, Vec<String>)| {
+            let texts = texts.iter().map(|text| t.problem_of(&field, text));
+            texts.collect::<Vec<_>>().join("; ")
         };
-        fields.iter().map(one).collect::<Vec<_>>().join("; ")
+        found.into_iter().map(one).collect::<Vec<_>>().join("; ")
     };
     match error {
-        Error::Invalid(invalid) => {
-            let one = |(field, texts): (&&str, &Vec<String>)| format!("{field} {}", texts.join(", "));
-            invalid.iter().map(one).collect::<Vec<_>>().join("; ")
+        Error::Refused(refused) => told(t, &refused.error),
+        Error::Parameters(problems) => {
+            let texts = problems.iter().map(|text| t.refusal(text));
+            texts.collect::<Vec<_>>().join("; ")
         }
-        Error::BadRequest(text) => match serde_json::from_str(text) {
-            Ok(serde_json::Value::Object(found)) => fields(&found),
-            _ => text.clone(),
+        error => match fields(error) {
+            Some(found) => all(found),
+            None => t.refusal(&error.to_string()),
         },
-        other => other.to_string(),
+    }
+}
+
+/// What is wrong with which field of a form; what is about none of them stands under `base`.
+pub(super) fn by_field(t: Language, error: &Error) -> Problems {
+    let mut problems = Problems::default();
+    match fields(error) {
+        Some(found) => {
+            for (field, texts) in found {
+                let texts = texts.iter().map(|text| t.refusal(text));
+                problems.add(field, texts.collect::<Vec<_>>().join("; "));
+            }
+        }
+        None => problems.add("base", told(t, error)),
+    }
+    problems
+}
+
+fn fields(error: &Error) -> Option<Vec<(String, Vec<String>)>> {
+    match error {
+        Error::Invalid(invalid) => {
+            let one = |(field, texts): (&&str, &Vec<String>)| ((*field).to_owned(), texts.clone());
+            Some(invalid.iter().map(one).collect())
+        }
+        Error::BadRequest(text) => {
+            let Ok(serde_json::Value::Object(found)) = serde_json::from_str(text) else {
+                return None;
+            };
+            let one = |(field, texts): (String, serde_json::Value)| {
+                let texts = texts.as_array().into_iter().flatten().filter_map(|text| text.as_str());
+                (field, texts.map(str::to_owned).collect())
+            };
+            Some(found.into_iter().map(one).collect())
+        }
+        _ => None,
     }
 }
 

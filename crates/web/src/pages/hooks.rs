@@ -215,7 +215,7 @@ async fn create(visit: Arc<Visit>) -> PageResult {
         Ok(shown) => Ok(visit.done(&href(&visit, shown.hook.id), Done::WebhookAdded)),
         Err(error) if is_refusal(&error) => {
             let mut page = list_page(&visit).await?;
-            page.f.notices.push(Notice::Problem(told(&error)));
+            page.f.notices.push(Notice::Problem(told(visit.language(), &error)));
             Ok(visit.page_with(StatusCode::UNPROCESSABLE_ENTITY, &page))
         }
         Err(error) => Err(error),
@@ -253,7 +253,11 @@ async fn page(visit: &Visit, shown: &Shown) -> app::Result<HookPage> {
         f: visit.project_frame(t.edit_webhook(), &access, Tab::Settings),
         part: Part::Webhooks,
         id: Some(id.0),
-        health,
+        health: if failures > 0 && health == Health::Good {
+            Health::Waiting
+        } else {
+            health
+        },
         state: match (health, failures) {
             (Health::Good, 1..) => t.failed_in_a_row(failures),
             _ => state.to_owned(),
@@ -301,7 +305,7 @@ async fn change(visit: Arc<Visit>) -> PageResult {
 
 async fn problem(visit: &Visit, shown: &Shown, error: &Error) -> app::Result<Response> {
     let mut page = page(visit, shown).await?;
-    page.f.notices.push(Notice::Problem(told(error)));
+    page.f.notices.push(Notice::Problem(told(visit.language(), error)));
     Ok(visit.page_with(StatusCode::UNPROCESSABLE_ENTITY, &page))
 }
 
@@ -319,7 +323,7 @@ async fn test(visit: Arc<Visit>) -> PageResult {
             let mut page = page(&visit, &shown).await?;
             // The form was not sent: it shows what is stored.
             page.hook = stored(&visit, &shown);
-            page.f.notices.push(Notice::Problem(told(&error)));
+            page.f.notices.push(Notice::Problem(told(visit.language(), &error)));
             Ok(visit.page_with(StatusCode::UNPROCESSABLE_ENTITY, &page))
         }
         Err(error) => Err(error),

@@ -168,7 +168,7 @@ async fn create(visit: Arc<Visit>) -> PageResult {
         Ok(shown) => Ok(visit.done(&href(&visit, shown.hook.id), Done::InboundHookAdded)),
         Err(error) if is_refusal(&error) => {
             let mut page = list_page(&visit).await?;
-            page.f.notices.push(Notice::Problem(told(&error)));
+            page.f.notices.push(Notice::Problem(told(visit.language(), &error)));
             Ok(visit.page_with(StatusCode::UNPROCESSABLE_ENTITY, &page))
         }
         Err(error) => Err(error),
@@ -251,7 +251,7 @@ async fn change(visit: Arc<Visit>) -> PageResult {
         Ok(_) => Ok(visit.done(&href(&visit, id), Done::Saved)),
         Err(error) if is_refusal(&error) => {
             let mut page = page(&visit, &known, tried(&visit)).await?;
-            page.f.notices.push(Notice::Problem(told(&error)));
+            page.f.notices.push(Notice::Problem(told(visit.language(), &error)));
             Ok(visit.page_with(StatusCode::UNPROCESSABLE_ENTITY, &page))
         }
         Err(error) => Err(error),

@@ -42,6 +42,12 @@ pub(super) fn routes() -> Router {
 async fn show(visit: Arc<Visit>) -> PageResult {
     let id = JobId(visit.id()?);
     let overview = overview::overview(&visit.app, visit.caller.clone(), visit.project(), id).await?;
+    if let Ok(line) = visit.text("line").parse::<u64>() {
+        let line = line.max(1);
+        let page = line.div_ceil(log::PAGE_LINES);
+        let path = &overview.access.project.full_path;
+        return Ok(visit.redirect(&format!("/{path}/-/jobs/{id}?page={page}#L{line}")));
+    }
     let search = visit.filled("search").unwrap_or_default();
     let found = if search.is_empty() {
         Vec::new()

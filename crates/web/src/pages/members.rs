@@ -1,14 +1,15 @@
-//! Who belongs to a project.
+//! Who belongs to a project or a group.
 
 use std::sync::Arc;
 
 use ::pages::views::{MemberRow, MembersPage};
-use ::pages::{Notice, Tab};
+use ::pages::{Frame, GroupTab, Notice, Tab};
 use app::access::Ability;
+use app::groups::{self, GroupKey};
 use app::members::{self, Of};
-use app::{Error, ProjectKey, Rows, projects, users};
+use app::{Error, Rows, projects, users};
 use axum::http::StatusCode;
-use model::{AccessLevel, UserId};
+use model::{AccessLevel, Timestamp, UserId};
 
 use crate::pages::failed::told;
 use crate::pages::visit::{Done, Visit};
@@ -25,10 +26,53 @@ const LEVELS: &[AccessLevel] = &[
 ];
 
 pub(super) fn routes() -> Router {
-    Router::new()
-        .route("/p/{project}/project_members", read(show).merge(act(add)))
-        .route("/p/{project}/project_members/{id}", act(change))
-        .route("/p/{project}/project_members/{id}/remove", act(remove))
+    let (project, group) = ("/p/{project}/project_members", "/g/{group}/group_members");
+    [project, group].into_iter().fold(Router::new(), |router, path| {
+        router
+            .route(path, read(show).merge(act(add)))
+            .route(&format!("{path}/{{id}}"), act(change))
+            .route(&format!("{path}/{{id}}/remove"), act(remove))
+    })
+}
+
+/// The project or group that the address names.
+fn of(visit: &Visit) -> Of {
+    match visit.filled("group") {
+        Some(group) => Of::Group(GroupKey::Path(group)),
+        None => Of::Project(visit.project()),
+    }
+}
+
+/// What the reader may do there, and what is around the page.
+struct Around {
+    frame: Frame,
+    may_admin: bool,
+    may_own: bool,
+}
+
+async fn around(visit: &Visit) -> app::Result<Around> {
+    let title = visit.language().members();
+    match of(visit) {
+        Of::Group(key) => {
+            if visit.caller.user().is_none() {
+                return Err(Error::Unauthorized);
+            }
+            let (group, role) = groups::with_role(&visit.app, &visit.caller, key).await?;
+            Ok(Around {
+                frame: visit.group_frame(title, &group.namespace, GroupTab::Members),
+                may_admin: role >= AccessLevel::Owner,
+                may_own: role >= AccessLevel::Owner,
+            })
+        }
+        Of::Project(key) => {
+            let access = projects::find_for(&visit.app, &visit.caller, key, Ability::ReadMembers).await?;
+            Ok(Around {
+                frame: visit.project_frame(title, &access, Tab::Members),
+                may_admin: access.allows(&visit.caller, Ability::AdminProject),
+                may_own: access.allows(&visit.caller, Ability::OwnProject),
+            })
+        }
+    }
 }
 
 async fn show(visit: Arc<Visit>) -> PageResult {
@@ -36,10 +80,13 @@ async fn show(visit: Arc<Visit>) -> PageResult {
 }
 
 async fn page(visit: &Visit) -> app::Result<MembersPage> {
-    let access = projects::find_for(&visit.app, &visit.caller, visit.project(), Ability::ReadMembers).await?;
-    let key = || ProjectKey::Id(access.project.id);
-    let own = members::list(&visit.app, &visit.caller, Of::Project(key()), false).await?;
-    let all = members::list(&visit.app, &visit.caller, Of::Project(key()), true).await?;
+    let Around {
+        frame,
+        may_admin,
+        may_own,
+    } = around(visit).await?;
+    let own = members::list(&visit.app, &visit.caller, of(visit), false).await?;
+    let all = members::list(&visit.app, &visit.caller, of(visit), true).await?;
     let row = |shown: members::Shown| MemberRow {
         is_inherited: !own.iter().any(|one| one.user.id == shown.user.id),
         id: shown.user.id.0,
@@ -48,12 +95,12 @@ async fn page(visit: &Visit) -> app::Result<MembersPage> {
         level: shown.member.level,
         since: shown.member.created_at,
         expires_at: shown.member.expires_at,
+        expires_day: shown.member.expires_at.map(day).unwrap_or_default(),
     };
-    let may_own = access.allows(&visit.caller, Ability::OwnProject);
     Ok(MembersPage {
-        f: visit.project_frame(visit.language().members(), &access, Tab::Members),
-        path: access.project.full_path.clone(),
-        may_admin: access.allows(&visit.caller, Ability::AdminProject),
+        f: frame,
+        here: here(visit),
+        may_admin,
         levels: LEVELS
             .iter()
             .copied()
@@ -61,7 +108,18 @@ async fn page(visit: &Visit) -> app::Result<MembersPage> {
             .collect(),
         rows: all.into_iter().map(row).collect(),
         username: visit.text("username").to_owned(),
+        expires_at: if visit.is_get {
+            String::new()
+        } else {
+            visit.text("expires_at").to_owned()
+        },
     })
+}
+
+/// The day of a moment as a field for days has it.
+fn day(at: Timestamp) -> String {
+    let at = jiff::Timestamp::from_microsecond(at.0).unwrap_or_default();
+    at.strftime("%Y-%m-%d").to_string()
 }
 
 fn level(visit: &Visit) -> app::Result<AccessLevel> {
@@ -69,46 +127,75 @@ fn level(visit: &Visit) -> app::Result<AccessLevel> {
     AccessLevel::from_number(number).ok_or_else(|| Error::parameter("access_level does not have a valid value"))
 }
 
+/// The end of a membership: the beginning of a day, as everywhere.
+fn end(visit: &Visit) -> app::Result<Option<Timestamp>> {
+    let Some(text) = visit.filled("expires_at") else {
+        return Ok(None);
+    };
+    let day: jiff::civil::Date = text.parse().map_err(|_| Error::parameter("expires_at is invalid"))?;
+    Ok(Some(crate::params::start_of_day(day)))
+}
+
 fn here(visit: &Visit) -> String {
-    format!("/{}/-/project_members", visit.text("project"))
+    match visit.filled("group") {
+        Some(group) => format!("/groups/{group}/-/group_members"),
+        None => format!("/{}/-/project_members", visit.text("project")),
+    }
 }
 
 async fn add(visit: Arc<Visit>) -> PageResult {
+    // Only who may add members is told which users there are.
+    let around = around(&visit).await?;
+    if !around.may_admin {
+        return Err(Error::forbidden());
+    }
     let wanted = users::Wanted {
         username: Some(visit.filled("username").unwrap_or_default()),
         search: None,
     };
     let rows = Rows { limit: 1, offset: 0 };
-    // Only who may add members is told which users there are.
-    projects::find_for(&visit.app, &visit.caller, visit.project(), Ability::AdminProject).await?;
-    let mut page = page(&visit).await?;
     let (found, _) = users::list(&visit.app, &visit.caller, wanted, rows).await?;
-    let problem = match found.into_iter().next() {
-        None => visit.language().no_such_user().to_owned(),
-        Some(user) => {
-            let of = Of::Project(visit.project());
-            match members::add(&visit.app, &visit.caller, of, vec![user.id], level(&visit)?, None).await {
+    let problem = match (found.into_iter().next(), end(&visit)) {
+        (None, _) => visit.language().no_such_user().to_owned(),
+        (_, Err(error)) => told(visit.language(), &error),
+        (Some(user), Ok(end)) => {
+            match members::add(
+                &visit.app,
+                &visit.caller,
+                of(&visit),
+                vec![user.id],
+                level(&visit)?,
+                end,
+            )
+            .await
+            {
                 Ok(_) => return Ok(visit.done(&here(&visit), Done::Saved)),
-                Err(error @ (Error::Status { .. } | Error::Invalid(_) | Error::BadRequest(_))) => told(&error),
+                Err(error @ (Error::Status { .. } | Error::Invalid(_) | Error::BadRequest(_))) => {
+                    told(visit.language(), &error)
+                }
                 Err(error) => return Err(error),
             }
         }
     };
+    let mut page = page(&visit).await?;
     page.f.notices.push(Notice::Problem(problem));
     Ok(visit.page_with(StatusCode::UNPROCESSABLE_ENTITY, &page))
 }
 
 async fn change(visit: Arc<Visit>) -> PageResult {
-    let (id, of) = (UserId(visit.id()?), Of::Project(visit.project()));
-    let known = members::get(&visit.app, &visit.caller, of.clone(), id, false).await?;
-    let expires_at = known.member.expires_at;
-    members::update(&visit.app, &visit.caller, of, id, level(&visit)?, Some(expires_at)).await?;
+    let (id, of) = (UserId(visit.id()?), of(&visit));
+    // A form without the field leaves the end as it is.
+    let expires_at = match visit.params.text("expires_at") {
+        Some(_) => Some(end(&visit)?),
+        None => None,
+    };
+    members::update(&visit.app, &visit.caller, of, id, level(&visit)?, expires_at).await?;
     Ok(visit.done(&here(&visit), Done::MemberChanged))
 }
 
 async fn remove(visit: Arc<Visit>) -> PageResult {
     let id = UserId(visit.id()?);
-    members::remove(&visit.app, &visit.caller, Of::Project(visit.project()), id).await?;
+    members::remove(&visit.app, &visit.caller, of(&visit), id).await?;
     let is_oneself = visit.caller.user().is_some_and(|user| user.id == id);
     let to = if is_oneself { "/".to_owned() } else { here(&visit) };
     Ok(visit.done(&to, Done::MemberRemoved))

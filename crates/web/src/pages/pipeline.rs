@@ -9,6 +9,7 @@ use ::pages::views::{Failure, GivenView, JobRow, LinkView, PipelineHead, Pipelin
 use app::access::Ability;
 use app::pipelines::actions;
 use app::pipelines::overview::{self, Given, Linked, Overview};
+use app::triggers::PAYLOAD_VARIABLE;
 use model::definition::group_name;
 use model::{Job, JobId, PipelineId, Status, StatusSet};
 
@@ -236,9 +237,14 @@ pub(super) fn given(visit: &Visit, given: Given, href: &str) -> GivenView {
         serde_json::Value::String(text) => text,
         other => other.to_string(),
     };
+    let (payload, variables): (Vec<_>, Vec<_>) = given
+        .variables
+        .into_iter()
+        .partition(|(key, value)| key == PAYLOAD_VARIABLE && value.as_deref().is_some_and(|text| json(text).is_some()));
+    let payload = payload.into_iter().next_back().and_then(|(_, value)| value);
     GivenView {
-        variables: given
-            .variables
+        payload: payload.map(|text| json(&text).filter(|_| revealed)),
+        variables: variables
             .into_iter()
             .map(|(key, value)| (key, value.filter(|_| revealed)))
             .collect(),
@@ -251,6 +257,13 @@ pub(super) fn given(visit: &Visit, given: Given, href: &str) -> GivenView {
             format!("{href}?reveal=true#variables")
         },
     }
+}
+
+/// The JSON of a text, laid out for people.
+fn json(text: &str) -> Option<String> {
+    let value: serde_json::Value = serde_json::from_str(text).ok()?;
+    let is_payload = value.is_object() || value.is_array();
+    is_payload.then(|| serde_json::to_string_pretty(&value).ok()).flatten()
 }
 
 fn href(visit: &Visit, id: PipelineId) -> String {

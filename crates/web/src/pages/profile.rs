@@ -109,7 +109,7 @@ async fn create(visit: Arc<Visit>) -> PageResult {
 fn refused(visit: &Visit, mut page: ProfilePage, error: Error) -> app::Result<Response> {
     match error {
         Error::Invalid(_) | Error::Parameters(_) | Error::BadRequest(_) => {
-            page.f.notices.push(Notice::Problem(told(&error)));
+            page.f.notices.push(Notice::Problem(told(visit.language(), &error)));
             Ok(visit.page_with(StatusCode::UNPROCESSABLE_ENTITY, &page))
         }
         other => Err(other),

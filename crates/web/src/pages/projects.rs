@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ::pages::html::url_value;
 use ::pages::views::{Choice, NewProjectPage, ProjectPage, ProjectRow, ProjectsPage};
-use ::pages::{Notice, Tab};
+use ::pages::{GroupTab, Notice, Tab};
 use app::access::Ability;
 use app::groups::{self, GroupKey};
 use app::pipelines::listing::{self, Wanted};
@@ -96,7 +96,10 @@ async fn listed(
         format!("{here}?search={search}&page={number}")
     };
     let page = ProjectsPage {
-        f: visit.frame(title),
+        f: match namespace.filter(|namespace| namespace.user_id.is_none()) {
+            Some(group) => visit.group_frame(title, group, GroupTab::Projects),
+            None => visit.frame(title),
+        },
         search: search.clone().unwrap_or_default(),
         may_create,
         rows: with_pipelines(visit, found).await?,
@@ -140,14 +143,30 @@ async fn new(visit: Arc<Visit>) -> PageResult {
 
 async fn form(visit: &Visit) -> app::Result<NewProjectPage> {
     let user = visit.caller.user().ok_or(Error::Unauthorized)?;
-    let chosen = visit.text("namespace");
+    let namespaces = namespaces(visit, user, visit.text("namespace"), AccessLevel::Developer).await?;
+    Ok(NewProjectPage {
+        f: visit.frame(visit.language().new_project()),
+        name: visit.text("name").to_owned(),
+        path: visit.text("path").to_owned(),
+        namespaces,
+        visibility: visibility(visit).as_str(),
+    })
+}
+
+/// One's own namespace and the groups in which one has a role, to choose from.
+pub(super) async fn namespaces(
+    visit: &Visit,
+    user: &model::User,
+    chosen: &str,
+    least: AccessLevel,
+) -> app::Result<Vec<Choice>> {
     let mut namespaces = vec![Choice::new(
         user.namespace_id.to_string(),
         user.username.clone(),
         chosen,
     )];
     let wanted = groups::Wanted {
-        min_access_level: Some(AccessLevel::Developer),
+        min_access_level: Some(least),
         ..groups::Wanted::default()
     };
     let rows = Rows {
@@ -157,13 +176,7 @@ async fn form(visit: &Visit) -> app::Result<NewProjectPage> {
     let (found, _) = groups::list(&visit.app, &visit.caller, wanted, rows).await?;
     let group = |named: groups::Named| Choice::new(named.namespace.id.to_string(), named.namespace.full_path, chosen);
     namespaces.extend(found.into_iter().map(group));
-    Ok(NewProjectPage {
-        f: visit.frame(visit.language().new_project()),
-        name: visit.text("name").to_owned(),
-        path: visit.text("path").to_owned(),
-        namespaces,
-        visibility: visibility(visit).as_str(),
-    })
+    Ok(namespaces)
 }
 
 fn visibility(visit: &Visit) -> Visibility {
@@ -193,7 +206,7 @@ async fn create(visit: Arc<Visit>) -> PageResult {
 
 async fn refused(visit: &Visit, error: &Error) -> app::Result<Response> {
     let mut page = form(visit).await?;
-    page.f.notices.push(Notice::Problem(told(error)));
+    page.f.notices.push(Notice::Problem(told(visit.language(), error)));
     Ok(visit.page_with(StatusCode::UNPROCESSABLE_ENTITY, &page))
 }
 

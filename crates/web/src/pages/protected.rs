@@ -76,7 +76,7 @@ async fn add(visit: Arc<Visit>) -> PageResult {
         Ok(_) => Ok(visit.done(&here(&visit), Done::RefProtected)),
         Err(error @ (Error::Status { .. } | Error::Invalid(_) | Error::BadRequest(_) | Error::Parameters(_))) => {
             let mut page = page(&visit).await?;
-            page.f.notices.push(Notice::Problem(told(&error)));
+            page.f.notices.push(Notice::Problem(told(visit.language(), &error)));
             Ok(visit.page_with(StatusCode::UNPROCESSABLE_ENTITY, &page))
         }
         Err(error) => Err(error),

@@ -49,7 +49,7 @@ async fn form(visit: &Visit) -> app::Result<RunPage> {
     let (inputs, problem) = match schema {
         Ok(schema) => (fields(visit, &schema, &Map::new()), None),
         Err(Error::Internal(cause)) => return Err(Error::Internal(cause)),
-        Err(error) => (Vec::new(), Some(told(&error))),
+        Err(error) => (Vec::new(), Some(told(visit.language(), &error))),
     };
     let role = access.project.settings.variables_override_role.minimum();
     Ok(RunPage {
@@ -60,6 +60,8 @@ async fn form(visit: &Visit) -> app::Result<RunPage> {
         problem,
         inputs,
         variables: visit.text("variables").to_owned(),
+        variables_problem: None,
+        wrong: Vec::new(),
         may_give_variables: role.is_some_and(|least| visit.caller.is_admin() || access.role >= least),
         preview: None,
     })
@@ -199,7 +201,12 @@ async fn run(visit: Arc<Visit>) -> PageResult {
     let mut page = form(&visit).await?;
     let given = match variables(&visit, visit.text("variables")) {
         Ok(given) => given,
-        Err(error) => return Ok(refused(&visit, page, &error)),
+        Err(error) => {
+            let t = visit.language();
+            page.variables_problem = Some(told(t, &error));
+            page.wrong.push(("variables".to_owned(), t.variables().to_owned()));
+            return Ok(visit.page_with(StatusCode::UNPROCESSABLE_ENTITY, &page));
+        }
     };
     let call = ApiCall {
         ref_text: page.ref_name.clone(),
@@ -225,15 +232,23 @@ async fn run(visit: Arc<Visit>) -> PageResult {
     }
 }
 
-/// The form again, with what is wrong at the input that it is about.
+/// The form again, with what is wrong at the field that it is about, or above the form when it is about none.
 fn refused(visit: &Visit, mut page: RunPage, error: &Error) -> axum::response::Response {
-    let text = told(error);
+    let (raw, text) = (error.to_string(), told(visit.language(), error));
     for field in &mut page.inputs {
-        if text.contains(&format!("`{}` input", field.name)) {
+        if raw.contains(&format!("`{}` input", field.name)) {
             field.problem = Some(text.clone());
+            page.wrong.push((format!("input-{}", field.name), field.name.clone()));
         }
     }
-    page.problem = Some(text);
+    if raw.to_lowercase().contains("variable") && page.may_give_variables {
+        page.variables_problem = Some(text.clone());
+        page.wrong
+            .push(("variables".to_owned(), visit.language().variables().to_owned()));
+    }
+    if page.wrong.is_empty() {
+        page.problem = Some(text);
+    }
     visit.page_with(StatusCode::UNPROCESSABLE_ENTITY, &page)
 }
 

@@ -210,7 +210,7 @@ fn ahead(visit: &Visit, page: &mut SchedulePage) {
 fn note(visit: &Visit, page: &mut SchedulePage, error: &Error) {
     let t = visit.language();
     let Error::Invalid(fields) = error else {
-        page.f.notices.push(Notice::Problem(told(error)));
+        page.f.notices.push(Notice::Problem(told(visit.language(), error)));
         return;
     };
     for (field, texts) in fields {
@@ -326,7 +326,7 @@ async fn add_variable(visit: Arc<Visit>) -> PageResult {
         Ok(_) => Ok(visit.done(&edit_href(&visit, id), Done::VariableAdded)),
         Err(error @ (Error::Invalid(_) | Error::BadRequest(_))) => Err(Error::Status {
             status: 422,
-            message: told(&error),
+            message: told(visit.language(), &error),
         }),
         Err(error) => Err(error),
     }

@@ -77,7 +77,7 @@ async fn add(visit: Arc<Visit>) -> PageResult {
         Err(error @ (Error::BadRequest(_) | Error::Invalid(_) | Error::Status { .. } | Error::NotFound(_))) => {
             let text = match &error {
                 Error::NotFound(_) => visit.language().token_access_unknown().to_owned(),
-                other => told(other),
+                other => told(visit.language(), other),
             };
             page.f.notices.push(Notice::Problem(text));
             Ok(visit.page_with(StatusCode::UNPROCESSABLE_ENTITY, &page))

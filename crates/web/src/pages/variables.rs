@@ -74,7 +74,7 @@ async fn add(visit: Arc<Visit>) -> PageResult {
         Err(error @ (Error::BadRequest(_) | Error::Invalid(_) | Error::Parameters(_) | Error::Status { .. })) => {
             let mut page = page(&visit).await?;
             page.key = key;
-            page.f.notices.push(Notice::Problem(told(&error)));
+            page.f.notices.push(Notice::Problem(told(visit.language(), &error)));
             Ok(visit.page_with(StatusCode::UNPROCESSABLE_ENTITY, &page))
         }
         Err(error) => Err(error),

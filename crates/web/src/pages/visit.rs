@@ -4,7 +4,7 @@
 //! strangers) and from the server's key; a page of another site knows neither. On top of it, what the
 //! browser itself says about where a form comes from must not speak against it.
 
-use ::pages::{Frame, Language, Notice, ProjectFrame, Tab, Theme, Viewer};
+use ::pages::{Frame, GroupFrame, GroupTab, Language, Notice, ProjectFrame, Tab, Theme, Viewer};
 use app::access::{Ability, ProjectAccess};
 use app::sessions::{self, Current, Preferences};
 use app::{App, Caller, ProjectKey};
@@ -183,6 +183,7 @@ impl Visit {
             csrf: masked(&self.form_token()),
             here: if self.is_get { self.here.clone() } else { "/".to_owned() },
             project: None,
+            group: None,
             notices: self.notice.iter().filter_map(|word| self.notice_of(word)).collect(),
         }
     }
@@ -210,6 +211,19 @@ impl Visit {
                 may_read_members: may(Ability::ReadMembers),
                 may_admin: may(Ability::AdminProject),
                 may_run: may(Ability::CreatePipeline),
+            }),
+            ..self.frame(title)
+        }
+    }
+
+    /// Returns what is around a page of a group.
+    pub(super) fn group_frame(&self, title: impl Into<String>, group: &model::Namespace, tab: GroupTab) -> Frame {
+        Frame {
+            group: Some(GroupFrame {
+                path: group.full_path.clone(),
+                name: group.name.clone(),
+                tab,
+                may_read_members: self.caller.user().is_some(),
             }),
             ..self.frame(title)
         }
@@ -434,6 +448,8 @@ done! {
     JobErased = job_erased;
     EnvironmentStopped = environment_stopped;
     TokenRevoked = token_revoked;
+    TokenChanged = token_changed;
+    CallRepeated = call_repeated;
     VariableAdded = variable_added;
     VariableRemoved = variable_removed;
     RunnerPaused = runner_paused;
@@ -446,6 +462,7 @@ done! {
     PasswordChanged = password_changed;
     MemberRemoved = member_removed;
     MemberChanged = member_changed;
+    ProjectTransferred = project_transferred;
     UserBlocked = user_blocked;
     UserUnblocked = user_unblocked;
     ScheduleCreated = schedule_created;

@@ -1,6 +1,6 @@
 //! Reading the trigger log.
 
-use model::{TriggerLogEntry, TriggerLogId};
+use model::{Pipeline, TriggerLogEntry, TriggerLogId};
 use store::ops;
 use store::ops::page::Page;
 use store::ops::trigger_log::LogFilter;
@@ -12,6 +12,7 @@ use crate::access::{Ability, ProjectAccess};
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::lookup::{self, ProjectKey};
+use crate::pipelines::chain::{self, Link};
 
 /// Lists the trigger log of a project, the newest first, and counts it up to a limit.
 ///
@@ -34,6 +35,65 @@ pub async fn list(
                 ops::trigger_log::list(tx, access.project.id, &filter, page)?,
                 ops::trigger_log::count(tx, access.project.id, &filter)?,
             ))
+        })
+        .await
+}
+
+/// An entry with what is around it.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// The entry.
+    pub entry: TriggerLogEntry,
+    /// As whom the call was made.
+    pub username: Option<String>,
+    /// The pipeline, while it exists.
+    pub pipeline: Option<Pipeline>,
+    /// Which pipelines led to it, the first of all first.
+    pub chain: Vec<Link>,
+}
+
+/// A part of a project's trigger log.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// The project and the caller's role in it.
+    pub access: ProjectAccess,
+    /// The entries, the newest first.
+    pub rows: Vec<Shown>,
+}
+
+/// Lists the trigger log of a project as [`list`] does, with the pipelines that came of the calls.
+///
+/// # Errors
+///
+/// As [`list`].
+pub async fn overview(app: &App, caller: Caller, key: ProjectKey, filter: LogFilter, page: Page) -> Result<Listed> {
+    queue::flush(app, false).await?;
+    let this = app.clone();
+    app.store
+        .read(move |tx| {
+            let access = lookup::project_for(&this, tx, &caller, &key, Ability::ManageTriggers)?;
+            let entries = ops::trigger_log::list(tx, access.project.id, &filter, page)?;
+            let users: Vec<_> = entries.iter().filter_map(|entry| entry.user_id).collect();
+            let users = ops::users::get_many(tx, &users)?;
+            let pipelines: Vec<_> = entries.iter().filter_map(|entry| entry.pipeline_id).collect();
+            let pipelines = ops::pipelines::get_many(tx, &pipelines)?;
+            let mut rows = Vec::with_capacity(entries.len());
+            for entry in entries {
+                let user = users.iter().find(|user| Some(user.id) == entry.user_id);
+                let pipeline = pipelines.iter().find(|pipeline| {
+                    Some(pipeline.id) == entry.pipeline_id && pipeline.project_id == access.project.id
+                });
+                rows.push(Shown {
+                    chain: match pipeline {
+                        Some(pipeline) => chain::led_to(&this, tx, &caller, pipeline)?,
+                        None => Vec::new(),
+                    },
+                    username: user.map(|user| user.username.clone()),
+                    pipeline: pipeline.cloned(),
+                    entry,
+                });
+            }
+            Ok(Listed { access, rows })
         })
         .await
 }

@@ -92,7 +92,7 @@ async fn a_project_is_made_and_says_how_to_push() {
         .submit(&mut ada, "/projects/new", "/projects", form("Web Shop"))
         .await;
     assert_eq!(page.status, 422);
-    page.has("has already been taken");
+    page.has("is taken already: choose another");
 }
 
 #[tokio::test]

@@ -52,11 +52,12 @@ impl World {
         let mut path = shown.replace("{namespace}", "public-group");
         if shown.starts_with("/{project}") {
             let project = match shown {
-                "/{project}/-/delete" if fresh => self.doomed(place).await,
+                "/{project}/-/delete" | "/{project}/-/transfer" if fresh => self.doomed(place).await,
                 _ => place.path.clone(),
             };
             path = path.replace("{project}", &project);
         }
+        path = path.replace("{group}", &place.path);
         if !path.contains("{id}") {
             return path;
         }
@@ -105,11 +106,12 @@ impl World {
             (shown, last) if shown.starts_with("/{project}/-/triggers") => {
                 let (line, new) = (format!("POST {at}/triggers"), json!({"description": "d"}));
                 let made = match last {
-                    "rotate" => self.made_by(&token_of("owner"), &line, new).await,
+                    "rotate" | "edit" | "{id}" => self.made_by(&token_of("owner"), &line, new).await,
                     _ => self.made(&line, new).await,
                 };
                 made["id"].to_string()
             }
+            (shown, _) if shown.contains("/trigger_log/") => place.things["log_id"].clone(),
             (shown, _) if shown.starts_with("/{project}/-/project_members") => {
                 let user = self.api.server.user(&format!("leaver-{}", self.number())).await.id;
                 self.made(
@@ -117,6 +119,12 @@ impl World {
                     json!({"user_id": user.0, "access_level": 10}),
                 )
                 .await;
+                user.to_string()
+            }
+            (shown, _) if shown.starts_with("/groups/{group}/-/group_members") => {
+                let user = self.api.server.user(&format!("leaver-{}", self.number())).await.id;
+                let line = format!("POST /groups/{}/members", place.id);
+                self.made(&line, json!({"user_id": user.0, "access_level": 10})).await;
                 user.to_string()
             }
             (shown, _) if shown.starts_with("/{project}/-/settings/ci_cd/runners") => {
@@ -176,13 +184,15 @@ impl World {
         match row.path() {
             "/{project}/-/pipelines/new" => Form::of([("ref", "main"), ("do", "run")]),
             "/{project}/-/ci/lint" => Form::of([("content", "job: {script: x}")]),
-            "/{project}/-/project_members" => {
+            "/{project}/-/project_members" | "/groups/{group}/-/group_members" => {
                 if fresh {
                     self.api.server.user(&name).await;
                 }
                 Form::of([("username", name.as_str()), ("access_level", "10")])
             }
-            "/{project}/-/project_members/{id}" => Form::of([("access_level", "10")]),
+            "/{project}/-/project_members/{id}" | "/groups/{group}/-/group_members/{id}" => {
+                Form::of([("access_level", "10")])
+            }
             "/{project}/-/hooks" | "/{project}/-/hooks/{id}" => Form::of([("url", "https://1.2.3.4/")]),
             "/{project}/-/inbound_hooks" | "/{project}/-/inbound_hooks/{id}" => Form::of([
                 ("name", name.as_str()),
@@ -222,7 +232,8 @@ impl World {
                 let target = self.target("target_project_id", place).await;
                 Form::of([("kind", "project"), ("target", target.as_str())])
             }
-            "/{project}/-/triggers" => Form::of([("description", "d")]),
+            "/{project}/-/settings/ci_cd/trigger_log/{id}/repeat" => Form::of([("commit", "newest")]),
+            "/{project}/-/triggers" | "/{project}/-/triggers/{id}" => Form::of([("description", "d")]),
             "/{project}/-/settings/ci_cd/variables" => Form::of([
                 ("key", format!("P{number}").as_str()),
                 ("value", "value"),
@@ -257,6 +268,15 @@ impl World {
             }
             // The project was made just before its form.
             "/{project}/-/delete" if fresh => Form::of([("confirm", format!("root/gone-{}", number - 1).as_str())]),
+            "/{project}/-/transfer" => {
+                let target = self.users["owner"].namespace_id.to_string();
+                let path = if fresh {
+                    format!("root/gone-{}", number - 1)
+                } else {
+                    place.path.clone()
+                };
+                Form::of([("confirm", path.as_str()), ("namespace", target.as_str())])
+            }
             "/{project}/-/delete" => Form::of([("confirm", place.path.as_str())]),
             "/projects" => Form::of([("name", name.as_str())]),
             "/users/sign_in" => Form::of([("login", "root"), ("password", "a long password")]),

@@ -152,6 +152,7 @@ fn every_route_has_a_row() {
             ),
             path if path.starts_with("/api/v4/groups/{") => ("Groups", "STATUS | Owner | Owner | Owner | 401 | - | -"),
             path if path.starts_with("/api/") => ("The server", "STATUS | users | - | read_api | -"),
+            path if path.starts_with("/groups/{group}") => ("Pages of a group", "STATUS | Owner | Owner | Owner"),
             path if path.starts_with("/{project}") => ("Pages of a project", "STATUS | Guest | users | everyone"),
             _ => ("Other pages", "STATUS | users"),
         };
@@ -415,13 +416,18 @@ fn shown(row: &Row, column: &str, who: Who) -> u16 {
 async fn pages_are_shown_to_each_role_as_the_table_says() {
     let world = World::start().await;
     let mut differences = Differences::default();
-    for row in rows_of("Pages of a project") {
-        for ((_, column), place) in VISIBILITIES.iter().zip(&world.projects) {
-            let callers: &[Who] = if *column == "Private" { &Who::ALL } else { &Who::OUTSIDE };
-            for who in callers {
-                let promised = shown(&row, column, *who);
-                let answered = world.page(&row, place, &who.name(), promised == row.answer()).await;
-                differences.note(&row, &who.name(), column, promised, answered);
+    for (section, places) in [
+        ("Pages of a project", &world.projects),
+        ("Pages of a group", &world.groups),
+    ] {
+        for row in rows_of(section) {
+            for ((_, column), place) in VISIBILITIES.iter().zip(places) {
+                let callers: &[Who] = if *column == "Private" { &Who::ALL } else { &Who::OUTSIDE };
+                for who in callers {
+                    let promised = shown(&row, column, *who);
+                    let answered = world.page(&row, place, &who.name(), promised == row.answer()).await;
+                    differences.note(&row, &who.name(), column, promised, answered);
+                }
             }
         }
     }
@@ -441,16 +447,22 @@ async fn pages_are_shown_to_each_role_as_the_table_says() {
 async fn every_form_wants_its_token() {
     let world = World::start().await;
     let mut differences = Differences::default();
-    for row in rows_of("Pages of a project").into_iter().chain(rows_of("Other pages")) {
+    let sections = ["Pages of a project", "Pages of a group", "Other pages"];
+    for row in sections.into_iter().flat_map(rows_of) {
         if row.method() == "GET" {
             continue;
         }
+        let places = if row.section == "Pages of a group" {
+            &world.groups
+        } else {
+            &world.projects
+        };
         for (name, who) in [
             ("owner", Who::Member(5)),
             ("admin", Who::Admin),
             ("nobody", Who::Nobody),
         ] {
-            let answered = world.forged_page(&row, &world.projects[0], &who.name()).await;
+            let answered = world.forged_page(&row, &places[0], &who.name()).await;
             differences.note(&row, name, "without the form's token", 403, answered);
         }
     }
