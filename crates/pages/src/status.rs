@@ -170,6 +170,90 @@ impl Language {
             F::BuildsDisabled => ("CI/CD is switched off for the project", "プロジェクトのCI/CDが無効です"),
             F::EnvironmentCreationFailure => ("The environment could not be made", "環境を作成できませんでした"),
             F::DeploymentRejected => ("The deployment was refused", "デプロイは拒否されました"),
+            F::FailedOutdatedDeploymentJob => (
+                "A newer deployment was there first",
+                "より新しいデプロイがすでにあります",
+            ),
+            F::JobExecutionServerTimeout => ("It ran longer than the server allows", "サーバーの制限時間を超えました"),
+            F::ProtectedEnvironmentFailure => ("The environment is protected", "保護された環境です"),
+            F::InsufficientBridgePermissions => (
+                "Its user may not start the downstream pipeline",
+                "下流パイプラインを開始する権限がありません",
+            ),
+            F::DownstreamBridgeProjectNotFound => (
+                "The downstream project was not found",
+                "下流プロジェクトが見つかりません",
+            ),
+            F::InvalidBridgeTrigger => (
+                "What it should trigger cannot be triggered",
+                "トリガーの定義が正しくありません",
+            ),
+            F::UpstreamBridgeProjectNotFound => {
+                ("The upstream project was not found", "上流プロジェクトが見つかりません")
+            }
+            F::InsufficientUpstreamPermissions => (
+                "Its user may not see the upstream project",
+                "上流プロジェクトを参照する権限がありません",
+            ),
+            F::BridgePipelineIsChildPipeline => {
+                ("A child pipeline may not do this", "子パイプラインからは実行できません")
+            }
+            F::DownstreamPipelineCreationFailed => (
+                "The downstream pipeline could not be made",
+                "下流パイプラインを作成できませんでした",
+            ),
+            F::SecretsProviderNotFound => (
+                "There is no provider for its secrets",
+                "シークレットの提供元がありません",
+            ),
+            F::ReachedMaxDescendantPipelinesDepth => (
+                "There are too many levels of child pipelines",
+                "子パイプラインの階層が深すぎます",
+            ),
+            F::IpRestrictionFailure => (
+                "The network address is not allowed",
+                "許可されていないネットワークアドレスです",
+            ),
+            F::ReachedMaxPipelineHierarchySize => (
+                "There are too many pipelines in this hierarchy",
+                "パイプラインの階層内の数が上限を超えました",
+            ),
+            F::ReachedDownstreamPipelineTriggerRateLimit => (
+                "Too many downstream pipelines were started within a minute",
+                "1分あたりの下流パイプライン数の上限を超えました",
+            ),
+            F::DuoWorkflowNotAllowed => (
+                "Agent workflows are not allowed",
+                "エージェントのワークフローは許可されていません",
+            ),
+            F::JobRouterFailure => (
+                "The job could not be routed to a runner",
+                "ジョブをランナーに割り当てられませんでした",
+            ),
+            F::JobTokenExpired => ("The job's token expired", "ジョブのトークンの期限が切れました"),
+            F::StuckPendingWithMatchingRunners => (
+                "No runner took the job in time, although some could have",
+                "実行できるランナーはありますが、時間内に開始されませんでした",
+            ),
+            F::StuckPendingNoMatchingRunners => {
+                ("No runner can take the job", "実行できるランナーが見つかりませんでした")
+            }
+            F::NoUpdatesRunning => ("The runner fell silent", "ランナーからの応答がなくなりました"),
+            F::NoUpdatesCanceling => (
+                "The runner fell silent while the job was being canceled",
+                "キャンセル中にランナーからの応答がなくなりました",
+            ),
+            F::ServerTimeoutRunning => ("It ran longer than the server allows", "サーバーの制限時間を超えました"),
+            F::ServerTimeoutCanceling => (
+                "Canceling took longer than the server allows",
+                "キャンセルがサーバーの制限時間内に終わりませんでした",
+            ),
+            F::RunnerConfigurationError => ("The runner's configuration is wrong", "ランナーの設定に誤りがあります"),
+            F::RunnerExternalDependencyFailure => (
+                "Something that the runner depends on failed",
+                "ランナーが依存する外部サービスの障害です",
+            ),
+            F::RunnerInterrupted => ("The runner was stopped", "ランナーが停止されました"),
         };
         match self {
             Language::English => english.to_owned(),

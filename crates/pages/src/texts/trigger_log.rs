@@ -59,6 +59,8 @@ macro_rules! reasons {
 }
 
 reasons! {
+    IdempotencyKeyReused: "The idempotency key was used before for a call with other parameters", "Send a new key with a new call, and the same parameters with the same key.";
+        "冪等キーが別のパラメーターの呼び出しですでに使われています", "新しい呼び出しには新しいキーを、同じキーには同じパラメーターを使ってください。";
     NetworkNotAllowed: "The address is in none of the token's networks", "Call from one of them, or add the network to the token.";
         "トークンに許可されたネットワークからの呼び出しではありません", "許可されたネットワークから呼び出すか、トークンにネットワークを追加してください。";
     RateLimited: "The token was used too often within a minute", "Call less often, or raise the token's uses a minute.";
