@@ -25,6 +25,7 @@ pub(crate) fn run(folder: Option<&Path>) -> anyhow::Result<()> {
         let text = std::fs::read_to_string(root.join(".gitlab-ci.yml")).with_context(|| name.clone())?;
         line(&name, &text, Some(&root))?;
     }
+    crate::hostile::run();
     println!(
         "peak memory: {}",
         peak_memory().unwrap_or_else(|| "not known".to_owned())

@@ -7,6 +7,7 @@
 mod backlog;
 mod compiling;
 mod floor;
+mod hostile;
 mod live;
 mod load;
 mod pages;

@@ -154,3 +154,31 @@ fn a_thousand_jobs_that_need_each_other_are_planned() {
     }
     assert_eq!(names(&World::default().plan(&text, &Run::of(Source::Push))).len(), 1000);
 }
+
+#[test]
+fn what_would_grow_without_end_is_refused() {
+    let rule = |condition: &str| format!("a: {{script: x, rules: [{{if: '{condition}'}}]}}\n");
+    let values = vec!["v"; 60].join(", ");
+    let matrix = format!("A: [{values}], B: [{values}], C: [{values}], D: [{values}]");
+    let world = World::with(&[("again.yml", "include: again.yml\n")]);
+    for (text, expected) in [
+        (
+            format!("a: {{script: x, parallel: {{matrix: [{{{matrix}}}]}}}}\n"),
+            "jobs:a:parallel:matrix config generates too many jobs (maximum is 200)",
+        ),
+        (
+            rule("$A =~ /((((a{1,99}){1,99}){1,99}){1,99})/"),
+            "jobs:a:rules:rule if invalid expression syntax",
+        ),
+        (
+            rule(&format!("{}$A{}", "(".repeat(5_000), ")".repeat(4_999))),
+            "jobs:a:rules:rule if invalid expression syntax",
+        ),
+        (
+            "include: again.yml\na: {script: x}\n".to_owned(),
+            "Maximum of 150 nested includes are allowed!",
+        ),
+    ] {
+        assert_eq!(world.errors(&text), [expected], "{}", &text[..text.len().min(80)]);
+    }
+}
