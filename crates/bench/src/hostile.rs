@@ -50,7 +50,7 @@ fn inputs() -> Vec<(&'static str, String, String)> {
             format!("j{at}: {{script: x, needs: [{}]}}\n", all.join(", "))
         })
         .collect();
-    let values = vec!["v"; 60].join(", ");
+    let values = ["v"; 60].join(", ");
     let rule = |condition: &str| format!("a: {{script: x, rules: [{{if: '{condition}'}}]}}\n");
     vec![
         ("aliases, 10 to the 12th", bomb, alone()),
@@ -83,7 +83,7 @@ fn inputs() -> Vec<(&'static str, String, String)> {
         (
             "a file that includes itself five times",
             format!("include: again.yml\n{job}"),
-            format!("include: [{}]\n", vec!["again.yml"; 5].join(", ")),
+            format!("include: [{}]\n", ["again.yml"; 5].join(", ")),
         ),
         (
             "a pattern of 100,000 characters",

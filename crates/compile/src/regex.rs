@@ -155,7 +155,10 @@ fn build(translated: &str) -> Result<(usize, ::regex::Regex), RegexError> {
 static KEPT: Kept = Kept(Mutex::new((0, VecDeque::new())));
 
 /// Compiled patterns with bounds of their sizes, oldest first, and the sum of these.
-struct Kept(Mutex<(usize, VecDeque<(usize, Arc<::regex::Regex>)>)>);
+struct Kept(Mutex<(usize, Patterns)>);
+
+/// Patterns, each with its size.
+type Patterns = VecDeque<(usize, Arc<::regex::Regex>)>;
 
 impl Kept {
     fn keep(&self, (size, regex): (usize, ::regex::Regex)) -> Arc<::regex::Regex> {

@@ -158,7 +158,7 @@ fn a_thousand_jobs_that_need_each_other_are_planned() {
 #[test]
 fn what_would_grow_without_end_is_refused() {
     let rule = |condition: &str| format!("a: {{script: x, rules: [{{if: '{condition}'}}]}}\n");
-    let values = vec!["v"; 60].join(", ");
+    let values = ["v"; 60].join(", ");
     let matrix = format!("A: [{values}], B: [{values}], C: [{values}], D: [{values}]");
     let world = World::with(&[("again.yml", "include: again.yml\n")]);
     for (text, expected) in [
