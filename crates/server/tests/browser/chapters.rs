@@ -77,7 +77,7 @@ fn revoke_a_trigger_token() {
     let token = created(&browser, &project, "Warehouse");
     browser.open(&settings(&project));
     browser.click("#tokens details:last-of-type summary");
-    browser.sees("#tokens .ask", "cannot be undone");
+    browser.sees("#tokens details[open] .ask", "cannot be undone");
     browser.click("#tokens details:last-of-type button.danger");
     browser.sees(".notice", "The token has been revoked.");
     assert!(!browser.source().contains(&token));

@@ -40,7 +40,7 @@ fn a_call_is_found_in_the_trigger_log_and_repeated() {
             project.path
         ));
         browser.click("#calls tbody tr:last-child details summary");
-        browser.sees("#calls .ask", "starts in your name");
+        browser.sees("#calls details[open] .ask", "starts in your name");
         browser.click(&format!("#calls tbody tr:last-child button[value={commit}]"));
         browser.sees(".notice", "The call has been repeated");
         let id = browser.path().rsplit('/').next().unwrap_or_default().to_owned();
