@@ -126,7 +126,13 @@ async fn no_other_method_hides_in_a_call() {
         let answer = world.raw(&line, &headers, body.as_bytes()).await;
         assert!(matches!(answer.status, 200 | 400..=405), "{line}: {}", answer.status);
         assert!(!answer.text.contains("marker"), "{line}: {}", answer.text);
-        assert!(!answer.headers.contains_key("access-control-allow-origin"), "{line}");
+        // Pages elsewhere may read what they ask for with a token of their own, never what a browser adds by itself.
+        let origin = answer.headers.get("access-control-allow-origin");
+        assert!(origin.is_none_or(|origin| origin == "*"), "{line}: {origin:?}");
+        assert!(
+            !answer.headers.contains_key("access-control-allow-credentials"),
+            "{line}"
+        );
         let left = format!("GET {}", one.trim_start_matches("/api/v4"));
         let left = world.api.call(&left, &token, Value::Null).await;
         assert_eq!(left.status, 200, "{line}");

@@ -61,7 +61,9 @@ impl World {
         if !path.contains("{id}") {
             return path;
         }
-        let path = path.replace("{delivery}", &place.things["hook_event_id"]).replace(
+        // Groups have no webhooks.
+        let delivery = place.things.get("hook_event_id").map_or("", String::as_str);
+        let path = path.replace("{delivery}", delivery).replace(
             "{*file}",
             match shown {
                 shown if shown.contains("/browse/") => "out",

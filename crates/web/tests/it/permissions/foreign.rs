@@ -19,6 +19,7 @@ const IDS: &[&str] = &[
     "deployment_id",
     "token_id",
     "audit_event_id",
+    "log_id",
 ];
 
 /// The place of `mine` with one thing of `other`.
