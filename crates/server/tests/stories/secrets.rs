@@ -50,7 +50,7 @@ const ADDRESS: &[(Place, &str)] = &[
 ];
 const NOWHERE: &[(Place, &str)] = &[];
 
-/// Prints what it has and what it can see of others' processes.
+/// Prints what it has, and what it can see of the processes above it (those beside it are other tests').
 const CONFIG: &str = r#"
 job:
   script:
@@ -58,7 +58,7 @@ job:
     - echo "token $CI_JOB_TOKEN $CI_REPOSITORY_URL"
     - cat "$TRIGGER_PAYLOAD" || true
     - echo "processes begin"
-    - cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' ' ' || true
+    - at=$$; while [ "$at" -gt 1 ]; do tr '\0' ' ' < /proc/$at/cmdline; echo; at=$(cut -d' ' -f4 < /proc/$at/stat); done
     - cat /proc/[0-9]*/environ 2>/dev/null | tr '\0' '\n' | grep TRIPLINE_ROOT || true
     - echo "processes end"
   artifacts: {paths: [.gitlab-ci.yml]}
