@@ -120,31 +120,44 @@ async function join(which) {
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   const lines = part([...fresh.getElementById("log").childNodes], page);
   const other = which === "later" ? "earlier" : "later";
+  // The reader stays at the same lines: browsers do that themselves, but not at the very top.
+  const kept = which === "later" ? log.lastElementChild : log.firstElementChild;
+  const place = kept.getBoundingClientRect().top;
   if (which === "later") log.append(lines);
   else log.prepend(lines);
   const further = fresh.querySelector(`[data-log=${which}]`);
   link.hidden = !further;
   if (further) link.href = further.href;
-  if (log.children.length > mostParts && parts[other]) {
+  if (log.children.length > mostParts) {
+    // At the end of a log there is no way on; the fresh part knows how it is written.
+    if (!parts[other]) {
+      parts[other] = document.importNode(fresh.querySelector(`[data-log=${other}]`), true);
+      log[other === "later" ? "after" : "before"](parts[other]);
+      watch(other);
+    }
     const far = which === "later" ? log.firstElementChild : log.lastElementChild;
     parts[other].hidden = false;
     parts[other].search = `?page=${far.dataset.page}`;
     far.remove();
   }
+  scrollBy({ top: kept.getBoundingClientRect().top - place, behavior: "instant" });
+}
+
+// Joins the neighbouring part whenever the link to it comes near.
+function watch(which) {
+  const joinSoon = paced(() => join(which), 50);
+  new IntersectionObserver((seen) => {
+    if (seen.some((one) => one.isIntersecting) && !parts[which].hidden) joinSoon();
+  }, { rootMargin: "800px" }).observe(parts[which]);
 }
 
 if (log && !log.dataset.grows && (parts.earlier || parts.later)) {
   const shown = parts.later ? pageOf(parts.later) - 1 : pageOf(parts.earlier) + 1;
   log.replaceChildren(part([...log.childNodes], shown));
+  document.documentElement.style.overflowAnchor = "none";
   // Only for those who scroll: whoever has just opened the page stays where they are.
   addEventListener("scroll", () => {
-    for (const which of ["earlier", "later"]) {
-      if (!parts[which]) continue;
-      const joinSoon = paced(() => join(which), 50);
-      new IntersectionObserver((seen) => {
-        if (seen.some((one) => one.isIntersecting) && !parts[which].hidden) joinSoon();
-      }, { rootMargin: "800px" }).observe(parts[which]);
-    }
+    for (const which of ["earlier", "later"]) if (parts[which]) watch(which);
   }, { once: true });
 }
 

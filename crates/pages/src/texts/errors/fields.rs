@@ -1,0 +1,210 @@
+//! What is wrong with a field, and what fields are called.
+
+use super::Said;
+
+/// What is wrong with a field; read after the field's name.
+pub(super) const OF_FIELDS: &[Said] = &[
+    ("can't be blank", "must not be empty", "を入力してください"),
+    (
+        "is too long (maximum is {} characters)",
+        "is too long: at most {} characters",
+        "が長すぎます（最大{}文字）",
+    ),
+    (
+        "is too short (minimum is {} characters)",
+        "is too short: at least {} characters",
+        "が短すぎます（{}文字以上）",
+    ),
+    (
+        "has already been taken",
+        "is taken already: choose another",
+        "はすでに使われています。別のものを選んでください",
+    ),
+    (
+        "({}) has already been taken",
+        "{} is there already: remove it first, or choose another",
+        "「{}」はすでにあります。先に削除するか、別の名前にしてください",
+    ),
+    ("is invalid", "is not valid", "が正しくありません"),
+    ("is invalid syntax", "is not understood", "を解釈できません"),
+    ("is not valid", "is not valid", "が正しくありません"),
+    (
+        "is where the project is already",
+        "is where the project is already",
+        "は現在と同じです",
+    ),
+    ("is wrong", "is wrong", "が違います"),
+    (
+        "{} is a reserved name",
+        "must not be {}: that name is reserved",
+        "に「{}」は使えません（予約語）",
+    ),
+    (
+        "can contain only letters, digits, emoji, '_', '.', '+', dashes, or spaces. It must start with a letter, digit, emoji, or '_'.",
+        "may have letters, digits, emoji, _ . + - and blanks, and begins with a letter, digit, emoji or _",
+        "に使えるのは文字・数字・絵文字・_ . + - と空白だけで、先頭は文字・数字・絵文字・_ です",
+    ),
+    (
+        "can contain only letters, digits, '_', '-' and '.'. Cannot start with '-', end in '.git' or end in '.atom'.",
+        "may have letters, digits, _ - and . ; it does not begin with - and does not end in .git or .atom",
+        "に使えるのは英数字と _ - . だけです（先頭の - と末尾の .git / .atom は不可）",
+    ),
+    (
+        "can contain only letters, digits and '_'.",
+        "may have letters, digits and _ only",
+        "に使えるのは英数字と _ だけです",
+    ),
+    (
+        "can contain only letters, digits, '-', '_', '/', '$', '{', '}', '.', '*' and spaces",
+        "may have letters, digits, blanks and - _ / $ { } . * only",
+        "に使えるのは英数字・空白と - _ / $ { } . * だけです",
+    ),
+    (
+        "The value of the provided variable exceeds the {} character limit",
+        "is too long: at most {} characters",
+        "が長すぎます（最大{}文字）",
+    ),
+    ("must be before {}", "must be before {}", "は {} より前にしてください"),
+    (
+        "must be in the future",
+        "must lie in the future",
+        "は未来の日時にしてください",
+    ),
+    (
+        "must be between {} and {}",
+        "must be between {} and {}",
+        "は {}〜{} の範囲にしてください",
+    ),
+    (
+        "needs to be at least {} minutes",
+        "needs to be at least {} minutes",
+        "は{}分以上にしてください",
+    ),
+    (
+        "needs to be between 10 minutes and 1 month",
+        "needs to be between 10 minutes and a month",
+        "は10分〜1か月の範囲にしてください",
+    ),
+    (
+        "has too many entries (maximum is {})",
+        "has too many entries: at most {}",
+        "の項目が多すぎます（最大{}件）",
+    ),
+    (
+        "has an entry that is too long (maximum is {} bytes)",
+        "has an entry that is too long: at most {} bytes",
+        "に長すぎる項目があります（最大{}バイト）",
+    ),
+    (
+        "has an entry with more than {} `*`",
+        "has an entry with more than {} *",
+        "に * が{}個を超える項目があります",
+    ),
+    (
+        "has an entry with control characters",
+        "has an entry with control characters",
+        "に制御文字を含む項目があります",
+    ),
+    (
+        "must have an entry; null takes the limit away",
+        "must have an entry",
+        "を1つ以上指定してください",
+    ),
+    (
+        "has a name that is not 1 to 255 letters, digits and '_'",
+        "has a name that is not 1 to 255 letters, digits and _",
+        "に使えない名前があります（英数字と _ を1〜255文字）",
+    ),
+    (
+        "has a name that is empty or too long",
+        "has a name that is empty or too long",
+        "に空または長すぎる名前があります",
+    ),
+    (
+        "has a value that is too long (maximum is {} bytes)",
+        "has a value that is too long: at most {} bytes",
+        "に長すぎる値があります（最大{}バイト）",
+    ),
+    ("has `{}` twice", "has {} twice", "に「{}」が2回あります"),
+    (
+        "`{}` is no network; expected `ADDRESS` or `ADDRESS/BITS`, as `10.0.0.0/8` or `2001:db8::/32`",
+        "{} is no network: write 10.0.0.0/8 or 2001:db8::/32",
+        "「{}」はネットワークではありません（例: 10.0.0.0/8、2001:db8::/32）",
+    ),
+    (
+        "exceed the limit of {}.",
+        "are too many: at most {}",
+        "が多すぎます（最大{}件）",
+    ),
+    (
+        "can only contain available scopes",
+        "must be some of those that are offered",
+        "は一覧から選んでください",
+    ),
+    (
+        "does not have a valid value",
+        "has a value that is not offered",
+        "は一覧から選んでください",
+    ),
+    (
+        "can not be empty when runner is not allowed to pick untagged jobs",
+        "must not be empty when the runner takes no jobs without tags",
+        "を入力してください（タグのないジョブを実行しない場合は必須です）",
+    ),
+    ("is missing", "is missing", "を入力してください"),
+    (
+        "{} is not allowed in a {} group",
+        "{} is not allowed in a {} group",
+        "に {} は選べません（グループは {}）",
+    ),
+    (
+        "must be a line or an object",
+        "must be a line",
+        "の書き方が正しくありません",
+    ),
+    ("line {}: {}", "line {}: {}", "{}行目: {}"),
+];
+
+/// Names of fields, as people read them.
+pub(super) const FIELDS: &[Said] = &[
+    ("name", "Name", "名前"),
+    ("path", "Path", "パス"),
+    ("description", "Description", "説明"),
+    ("expires_at", "Expiry", "有効期限"),
+    ("key", "Key", "キー"),
+    ("value", "Value", "値"),
+    ("url", "Address", "アドレス"),
+    ("username", "User name", "ユーザー名"),
+    ("email", "Email", "メールアドレス"),
+    ("password", "Password", "パスワード"),
+    ("current_password", "Present password", "現在のパスワード"),
+    ("scopes", "Scopes", "スコープ"),
+    ("cron", "Line", "cron式"),
+    ("cron_timezone", "Time zone", "タイムゾーン"),
+    ("ref", "Branch or tag", "ブランチまたはタグ"),
+    ("git_ref", "Branch or tag", "ブランチまたはタグ"),
+    ("ref_path", "Place of the ref", "refの場所"),
+    ("inputs", "Inputs", "入力"),
+    ("variables", "Variables", "変数"),
+    ("filters", "Conditions", "条件"),
+    ("secret", "Secret", "シークレット"),
+    ("environment_scope", "Environments", "環境"),
+    ("allowed_refs", "Branches and tags", "ブランチとタグ"),
+    ("allowed_variables", "Variables it may bring", "渡せる変数"),
+    ("allowed_inputs", "Inputs it may bring", "渡せる入力"),
+    ("allowed_networks", "Networks", "ネットワーク"),
+    ("fixed_variables", "Fixed variables", "固定の変数"),
+    ("fixed_inputs", "Fixed inputs", "固定の入力"),
+    ("max_uses_per_minute", "Uses a minute", "1分あたりの回数"),
+    ("access_level", "Role", "ロール"),
+    ("visibility_level", "Visibility", "公開範囲"),
+    ("visibility", "Visibility", "公開範囲"),
+    ("namespace", "Group or user", "グループまたはユーザー"),
+    ("namespace_id", "Group or user", "グループまたはユーザー"),
+    ("build_timeout", "Timeout of a job", "ジョブの制限時間"),
+    ("maximum_timeout", "Timeout", "制限時間"),
+    ("ci_config_path", "Configuration file", "設定ファイル"),
+    ("default_branch", "Default branch", "デフォルトブランチ"),
+    ("tags_list", "Tags", "タグ"),
+    ("commit", "Commit", "コミット"),
+];
