@@ -7,6 +7,7 @@ use super::create::{namespace, taken};
 use super::{Shown, show};
 use crate::App;
 use crate::access::Ability;
+use crate::audit::{self, Event};
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::groups;
@@ -41,12 +42,18 @@ pub async fn transfer(app: &App, caller: &Caller, key: ProjectKey, to: Namespace
             if ops::namespaces::path_taken(tx, &full_path)? {
                 return Err(taken());
             }
+            let from = project.full_path.clone();
             let project = Project {
                 namespace_id: target.id,
                 full_path,
                 ..project
             };
             ops::projects::update(tx, &project)?;
+            let event = Event::new("project_transferred", "Changed namespace")
+                .with("change", "namespace")
+                .with("from", from)
+                .with("to", &project.full_path);
+            audit::note(&this, tx, &caller, &project, event)?;
             show(&this, tx, &caller, project)
         })
         .await

@@ -341,3 +341,31 @@ async fn old_events_are_forgotten() {
     app::audit::forget(app).await.unwrap();
     assert_eq!(names(&api, "").await, ["user_created"], "the first administrator's");
 }
+
+#[tokio::test]
+async fn a_moved_project_says_from_where() {
+    let api = Api::start().await;
+    let group = api
+        .ada("POST /groups", json!({"name": "g", "path": "g"}))
+        .await
+        .json(201)["id"]
+        .clone();
+    let to = model::NamespaceId(group.as_i64().unwrap());
+    let app = &api.server.app;
+    let credential = app::Credential::Session;
+    let ada = app::Caller::User(Box::new(app::UserCaller {
+        user: api.server.ada.clone(),
+        credential,
+        address: None,
+    }));
+    let key = app::ProjectKey::Id(api.server.project.id);
+    app::projects::transfer(app, &ada, key, to).await.unwrap();
+    let at = format!("/projects/{}", api.server.project.id);
+    let events = api.ada(&format!("GET {at}/audit_events"), Value::Null).await.json(200);
+    assert_eq!(events[0]["event_name"], "project_transferred");
+    let details = &events[0]["details"];
+    assert_eq!(
+        (&details["from"], &details["to"]),
+        (&json!("ada/tool"), &json!("g/tool"))
+    );
+}
