@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use crate::{backlog, trigger, waiting};
+use crate::{backlog, trigger, viewers, waiting};
 
 /// Runners that wait at the same time.
 const WAITING: [usize; 2] = [1_000, 10_000];
@@ -28,6 +28,9 @@ pub(crate) async fn run(binary: &Path, part: Option<&str>) -> anyhow::Result<()>
     }
     if wants("logs") {
         backlog::logs(binary).await?;
+    }
+    if wants("viewers") {
+        viewers::run(binary).await?;
     }
     if wants("advance") {
         backlog::advance(binary).await?;

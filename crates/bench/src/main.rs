@@ -15,6 +15,7 @@ mod player;
 mod rows;
 mod server;
 mod trigger;
+mod viewers;
 mod waiting;
 
 use std::path::PathBuf;

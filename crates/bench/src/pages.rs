@@ -4,7 +4,7 @@
 //! The rows are inserted without the server, which then starts on them. Requests go one after the other over one
 //! connection, as those of a reader do, signed in and with compression; the floor is `/-/health` in the same way.
 
-mod browser;
+pub(crate) mod browser;
 mod filling;
 
 use std::path::Path;
@@ -79,11 +79,15 @@ pub(crate) async fn run(binary: &Path) -> anyhow::Result<()> {
         ("runners", format!("{path}/-/settings/ci_cd/runners")),
         ("job token access", format!("{path}/-/settings/ci_cd/token_access")),
         ("webhooks", format!("{path}/-/hooks")),
+        ("environments", format!("{path}/-/environments")),
+        ("inbound webhooks", format!("{path}/-/inbound_hooks")),
         ("protected refs", format!("{path}/-/settings/repository")),
         ("general settings", format!("{path}/-/edit")),
         ("profile", "/-/user_settings/profile".to_owned()),
         ("administration", "/admin".to_owned()),
         ("users", "/admin/users".to_owned()),
+        ("queue", "/admin/queue".to_owned()),
+        ("storage", "/admin/storage".to_owned()),
     ];
     println!("| page | p50 | p95 | first | over the wire |\n|---|---:|---:|---:|---:|");
     for (name, path) in &pages {

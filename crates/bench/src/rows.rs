@@ -5,11 +5,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use model::job::PlannedJob;
 use model::{
-    DefinitionId, GitRef, JobDefinition, OnJobFailure, OnNewCommit, Project, ProjectId, Sha, Source, StageState,
-    Status, Timestamp, TriggerTokenId, UserId, Visibility, When,
+    DefinitionId, ExplanationId, GitRef, JobDefinition, OnJobFailure, OnNewCommit, Project, ProjectId, Sha, Source,
+    StageState, Status, Timestamp, TriggerOutcome, TriggerTokenId, UserId, Visibility, When,
 };
+use store::ops::explanations::OfPipeline;
 use store::ops::jobs::NewJob;
 use store::ops::pipelines::{Given, NewPipeline};
+use store::ops::trigger_log::NewEntry;
 use store::{Store, StoreError, ops};
 
 /// What the rows point at.
@@ -21,6 +23,7 @@ struct Parts {
     user: UserId,
     token: TriggerTokenId,
     definitions: Vec<DefinitionId>,
+    explanation: ExplanationId,
     jobs: Vec<PlannedJob>,
     stages: Vec<StageState>,
     given: Given,
@@ -33,7 +36,7 @@ const STAGES: [&str; 3] = ["build", "test", "deploy"];
 pub(crate) async fn prepare(store: &Store) -> Result<Place, StoreError> {
     let jobs: Vec<PlannedJob> = STAGES.iter().zip(1..).map(|(stage, index)| job(stage, index)).collect();
     let for_write = jobs.clone();
-    let (project, user, token, definitions) = store
+    let (project, user, token, definitions, explanation) = store
         .write(move |tx| {
             let user = ops::users::create(
                 tx,
@@ -88,7 +91,8 @@ pub(crate) async fn prepare(store: &Store) -> Result<Place, StoreError> {
                 .map(|(body, digest)| ops::definitions::NewDefinition { digest: *digest, body })
                 .collect();
             let ids = ops::definitions::ensure(tx, &new)?;
-            Ok::<_, StoreError>((project.id, user.id, token.id, ids))
+            let explanation = ops::explanations::ensure(tx, &[1; 32], &[0; 300])?;
+            Ok::<_, StoreError>((project.id, user.id, token.id, ids, explanation))
         })
         .await?;
     let stages = jobs
@@ -104,6 +108,7 @@ pub(crate) async fn prepare(store: &Store) -> Result<Place, StoreError> {
         user,
         token,
         definitions,
+        explanation,
         jobs,
         stages,
         given: Given {
@@ -143,7 +148,10 @@ pub(crate) async fn insert(store: &Store, place: &Place) -> Result<(), StoreErro
                 upstream_pipeline_id: None,
                 created_at: now,
                 finished_at: None,
-                explanation: None,
+                explanation: Some(OfPipeline {
+                    id: parts.explanation,
+                    values: None,
+                }),
             };
             let pipeline = ops::pipelines::insert(tx, &new, &parts.given)?;
             ops::trigger_tokens::touch(tx, parts.token, now)?;
@@ -156,7 +164,29 @@ pub(crate) async fn insert(store: &Store, place: &Place) -> Result<(), StoreErro
             jobs[0].status = Status::Pending;
             jobs[0].queued_at = Some(now);
             ops::jobs::insert(tx, &jobs)?;
-            Ok(())
+            ops::trigger_log::insert(
+                tx,
+                &NewEntry {
+                    project_id: parts.project,
+                    created_at: now,
+                    outcome: TriggerOutcome::Accepted,
+                    reason: None,
+                    status: 201,
+                    token_id: Some(parts.token),
+                    token_short: Some("abcd"),
+                    token_description: Some("benchmark"),
+                    job_id: None,
+                    user_id: Some(parts.user),
+                    address: Some("127.0.0.1"),
+                    ref_name: Some("main"),
+                    is_tag: Some(false),
+                    sha: Some(&parts.sha),
+                    pipeline_id: Some(pipeline.id),
+                    payload_digest: Some(&[3; 32]),
+                    repeats: None,
+                    calls: 1,
+                },
+            )
         })
         .await
 }

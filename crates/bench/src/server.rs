@@ -13,6 +13,9 @@ use crate::load::{exchange, request};
 /// The API token of `root` in the server under test.
 const ROOT_TOKEN: &str = "glpat-benchmark-root-token";
 
+/// The unit of times in `/proc/PID/stat`: the same on every Linux.
+const TICK: Duration = Duration::from_millis(10);
+
 /// A running server; killed when dropped.
 pub(crate) struct Server {
     child: Child,
@@ -43,6 +46,13 @@ impl Server {
         self.stop()?;
         let done = change(&folder.join("data")).await?;
         Ok((Server::spawn(binary, &folder, 0).await?, done))
+    }
+
+    /// Stops the server and starts it again with an embedded runner.
+    pub(crate) async fn with_runner(self, binary: &Path, slots: usize) -> anyhow::Result<Server> {
+        let folder = self.folder.clone();
+        self.stop()?;
+        Server::spawn(binary, &folder, slots).await
     }
 
     /// Returns the data folder.
@@ -114,6 +124,32 @@ impl Server {
     /// Returns the processor time that the server has taken so far.
     pub(crate) fn processor_time(&self) -> anyhow::Result<Duration> {
         processor_time(&self.child.id().to_string())
+    }
+
+    /// Returns the processor time that the server has taken so far, with that of threads that have ended, and that of
+    /// its child processes: the keepers of the embedded runner and all that they have started and seen ending.
+    pub(crate) fn whole_time(&self) -> anyhow::Result<(Duration, Duration)> {
+        let own = self.child.id().to_string();
+        let mut times = (Duration::ZERO, Duration::ZERO);
+        for process in std::fs::read_dir("/proc")? {
+            let Ok(text) = std::fs::read_to_string(process?.path().join("stat")) else {
+                continue;
+            };
+            let Some((start, rest)) = text.rsplit_once(") ") else {
+                continue;
+            };
+            let fields: Vec<&str> = rest.split(' ').collect();
+            let ticks = |at: std::ops::Range<usize>| -> u64 {
+                let fields = fields.get(at).unwrap_or_default();
+                fields.iter().filter_map(|field| field.parse::<u64>().ok()).sum()
+            };
+            if start.split(' ').next() == Some(&own) {
+                times.0 += TICK * u32::try_from(ticks(11..13))?;
+            } else if fields.get(1) == Some(&own.as_str()) {
+                times.1 += TICK * u32::try_from(ticks(11..15))?;
+            }
+        }
+        Ok(times)
     }
 
     /// Calls the API as `root` and returns the JSON answer.

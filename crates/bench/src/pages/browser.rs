@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 /// A connection with its cookies.
-pub(super) struct Browser {
+pub(crate) struct Browser {
     stream: TcpStream,
     cookies: String,
 }
@@ -21,7 +21,7 @@ struct Answer {
 
 impl Browser {
     /// Signs `root` in.
-    pub(super) async fn sign_in(address: &str) -> anyhow::Result<Browser> {
+    pub(crate) async fn sign_in(address: &str) -> anyhow::Result<Browser> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         let mut browser = Browser {
@@ -43,6 +43,11 @@ impl Browser {
         }
         browser.cookies = cookies(&signed_in.head);
         Ok(browser)
+    }
+
+    /// Returns what a request of this reader has in its header `Cookie`.
+    pub(crate) fn cookies(&self) -> &str {
+        &self.cookies
     }
 
     /// Gets a page: the time to its last byte, and how many there were.
