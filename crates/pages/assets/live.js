@@ -69,19 +69,12 @@ function merge(into, from) {
   }
 }
 
-function lastLine() {
-  const lines = log.querySelectorAll("[id^=L]");
-  return lines.length ? Number(lines[lines.length - 1].id.slice(1)) : 0;
-}
-
-async function grow() {
-  const answer = await fetch(`${log.dataset.grows}?after=${lastLine()}`);
-  if (!answer.ok) return;
-  const piece = document.createElement("template");
-  piece.innerHTML = await answer.text();
-  merge(log, piece.content);
-  const range = answer.headers.get("x-log-range");
-  if (range) document.getElementById("log-range").textContent = decodeURIComponent(range);
+// Adds lines that have come, as they were sent.
+function grow(piece) {
+  const box = document.createElement("template");
+  box.innerHTML = piece.html;
+  merge(log, box.content);
+  if (piece.range) document.getElementById("log-range").textContent = piece.range;
   if (follow.checked) log.lastElementChild?.scrollIntoView({ block: "end" });
 }
 
@@ -165,14 +158,16 @@ const live = document.getElementById("live");
 if (live) {
   const source = new EventSource(live.dataset.events);
   const refreshSoon = paced(refresh, 1000);
-  const growSoon = paced(() => (log?.dataset.grows ? grow() : location.reload()), 700);
+  const reloadSoon = paced(() => location.reload(), 700);
   source.addEventListener("pipeline", refreshSoon);
   source.addEventListener("job", refreshSoon);
-  source.addEventListener("trace", growSoon);
+  source.addEventListener("lines", (event) => {
+    if (!log) reloadSoon();
+    else if (log.dataset.grows) grow(JSON.parse(event.data));
+  });
   source.addEventListener("denied", () => source.close());
   source.addEventListener("end", async () => {
     source.close();
-    if (log?.dataset.grows) await grow();
     await refresh();
   });
 }

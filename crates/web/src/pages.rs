@@ -10,6 +10,7 @@ mod admin;
 mod artifacts;
 mod environments;
 mod failed;
+mod growing_log;
 mod hooks;
 mod inbound;
 mod job;

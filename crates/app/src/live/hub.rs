@@ -12,6 +12,7 @@ use store::Wake;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 
+use super::pieces::Pieces;
 use super::pipeline::Snapshot;
 use super::shared::Shared;
 use super::trace::Tail;
@@ -72,6 +73,8 @@ pub(super) struct JobTopic {
     pub(super) job: Shared<Option<Job>>,
     /// The end of its log.
     pub(super) tail: Tail,
+    /// The same as pages show it.
+    pub(super) pieces: Pieces,
 }
 
 impl Default for Live {

@@ -13,6 +13,7 @@
 mod attention;
 mod follow;
 mod hub;
+mod pieces;
 mod pipeline;
 mod shared;
 mod trace;
@@ -20,6 +21,7 @@ mod viewer;
 
 pub use follow::{Follow, Told};
 pub use hub::{Live, Pace, run};
+pub use pieces::Piece;
 pub use pipeline::{Event, Opening, PipelineFeed, Snapshot, is_over};
-pub use trace::{TraceEvent, TraceFeed};
+pub use trace::{Growth, TraceEvent, TraceFeed};
 pub use viewer::{Viewer, status};

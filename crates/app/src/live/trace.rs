@@ -1,14 +1,17 @@
 //! A job's log, as it grows.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use model::{Job, JobId, Status};
 use store::ops;
 use tokio::sync::{Mutex, watch};
+use tokio::time::Instant;
 
 use super::attention::{Attention, Call};
 use super::hub::JobTopic;
+use super::pieces::{Known, Piece};
 use super::viewer::Viewer;
 use crate::App;
 use crate::error::{Error, Result};
@@ -77,6 +80,22 @@ pub enum TraceEvent {
     Denied,
 }
 
+/// What a viewer is told who reads the log by lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Growth {
+    /// There may be more lines: [`TraceFeed::piece`] says.
+    Grown,
+    /// Nothing has happened for a while.
+    Heartbeat,
+    /// The job is over, and so is the feed.
+    End(Status),
+    /// The viewer may not look any more, or the job is gone; the feed ends.
+    Denied,
+}
+
+/// Least time between two things that a viewer is told of a log that grows all the time.
+const LINES_EVERY: Duration = Duration::from_millis(150);
+
 /// One viewer of a log.
 #[derive(Debug)]
 pub struct TraceFeed {
@@ -90,6 +109,12 @@ pub struct TraceFeed {
     offset: u64,
     status: Status,
     has_ended: bool,
+    /// Bytes that the log has at least, as far as this process knows.
+    size: u64,
+    /// When the viewer was last told that there may be more lines.
+    told: Instant,
+    /// Whether that was after the end of the log.
+    told_end: bool,
 }
 
 impl TraceFeed {
@@ -118,6 +143,9 @@ impl TraceFeed {
             offset,
             status,
             has_ended: false,
+            size: 0,
+            told: Instant::now(),
+            told_end: false,
         })
     }
 
@@ -162,12 +190,69 @@ impl TraceFeed {
         }
     }
 
+    /// Returns the next thing to tell a viewer who reads by lines and has read what was there; `None` after the end.
+    ///
+    /// # Errors
+    ///
+    /// Only what is wrong with the server.
+    pub async fn growth(&mut self) -> Result<Option<Growth>> {
+        loop {
+            if self.has_ended {
+                return Ok(None);
+            }
+            if self.told_end {
+                self.has_ended = true;
+                return Ok(Some(Growth::End(self.status)));
+            }
+            if self.is_complete() {
+                return Ok(Some(self.grown()));
+            }
+            match self.wait().await? {
+                Some(TraceEvent::Denied) => return Ok(Some(Growth::Denied)),
+                Some(_) => return Ok(Some(Growth::Heartbeat)),
+                None if self.has_ended || self.is_complete() => {}
+                None => {
+                    tokio::time::sleep_until(self.told + LINES_EVERY).await;
+                    return Ok(Some(self.grown()));
+                }
+            }
+        }
+    }
+
+    fn grown(&mut self) -> Growth {
+        self.told = Instant::now();
+        self.told_end = self.is_complete();
+        Growth::Grown
+    }
+
+    /// Returns what comes after a line, as `render` makes it for all viewers of this `kind`.
+    ///
+    /// # Errors
+    ///
+    /// What `render` says.
+    pub async fn piece(&self, kind: usize, after: u64, render: impl Future<Output = Result<Piece>>) -> Result<Piece> {
+        let known = Known {
+            size: (!self.app.store.is_postgres()).then_some(self.size),
+            is_complete: self.is_complete(),
+        };
+        self.topic.pieces.get(kind, after, known, render).await
+    }
+
+    /// Whether the log grows no more.
+    #[must_use]
+    pub const fn is_complete(&self) -> bool {
+        self.status.is_completed()
+    }
+
     /// Waits until something may have changed; returns what the viewer is to be told of it.
     async fn wait(&mut self) -> Result<Option<TraceEvent>> {
         let is_shared = self.app.store.is_postgres();
         let look = tokio::time::sleep(self.app.live.pace.log);
         let call = tokio::select! {
-            _ = self.growth.changed() => return Ok(None),
+            progress = self.growth.changed() => {
+                self.size = progress.size;
+                return Ok(None);
+            }
             () = look, if is_shared => return Ok(None),
             // The other end is kept by this feed.
             _ = self.changes.changed() => None,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ::pages::Tab;
-use ::pages::log::{Part, render, render_after};
+use ::pages::log::{Part, render};
 use ::pages::moment::bytes;
 use ::pages::views::{ArtifactView, Choice, JobEnvironment, JobPage, JobsPage, ListedJob, LogView, TokenView};
 use app::Error;
@@ -13,14 +13,14 @@ use app::jobs::overview::{self, Overview};
 use app::jobs::{actions, log, read as reading};
 use axum::body::Body;
 use axum::http::{HeaderValue, header};
-use axum::response::{Html, IntoResponse as _, Response};
+use axum::response::{IntoResponse as _, Response};
 use model::definition::GivenVariable;
 use model::{JobId, Status, VariableKind};
 
 use crate::page::encoded;
 use crate::pages::pipeline::{given, may_retry};
 use crate::pages::visit::{Done, Visit};
-use crate::pages::{PageResult, act, read};
+use crate::pages::{PageResult, act, growing_log, read};
 use crate::routing::Router;
 
 /// Jobs on a page.
@@ -30,7 +30,7 @@ pub(super) fn routes() -> Router {
     Router::new()
         .route("/p/{project}/jobs", read(list))
         .route("/p/{project}/jobs/{id}", read(show))
-        .route("/p/{project}/jobs/{id}/log", read(grown))
+        .route("/p/{project}/jobs/{id}/log", read(growing_log::lines))
         .route("/p/{project}/jobs/{id}/raw", read(raw))
         .route("/p/{project}/jobs/{id}/artifacts/download", read(download))
         .route("/p/{project}/jobs/{id}/cancel", act(cancel))
@@ -128,9 +128,13 @@ fn job_page(
         f: visit.project_frame(format!("{} (#{})", job.name, job.id), &access, Tab::Jobs),
         again: (may && may_retry(&job) && visit.text("with") == "variables").then(|| lines(&played)),
         events: (!job.status.is_completed() && !job.is_bridge).then(|| {
-            let size = log.as_ref().map_or(0, |log| log.bytes);
-            let api = format!("/api/v4/projects/{}/jobs/{}", access.project.id, job.id);
-            format!("{api}/trace/events?last_event_id={size}")
+            // Whoever looks at an earlier part of the log is told its end only.
+            let after = match &log {
+                None => "0".to_owned(),
+                Some(log) if log.grows.is_some() => log.last_line.to_string(),
+                Some(_) => "end".to_owned(),
+            };
+            format!("{href}/log?after={after}")
         }),
         seconds: job.duration_seconds(now),
         queued: job.queued_seconds(now),
@@ -205,46 +209,6 @@ fn plain(line: &str) -> String {
         }
     }
     out
-}
-
-/// What has come to the end of a log after a line: a piece of the page, for the script.
-async fn grown(visit: Arc<Visit>) -> PageResult {
-    let id = JobId(visit.id()?);
-    let after: u64 = visit.text("after").parse().unwrap_or(0);
-    let job = overview::job(&visit.app, visit.caller.clone(), visit.project(), id).await?;
-    let number = after / log::PAGE_LINES + 1;
-    let Some(page) = log::page(&visit.app, id, Some(number)).await? else {
-        return Ok(Html(String::new()).into_response());
-    };
-    // A line that has not ended yet is shown when it has, or with the job's end.
-    let is_over = job.status.is_completed();
-    let whole = match page.bytes.iter().rposition(|byte| *byte == b'\n') {
-        _ if is_over || page.number < page.pages => page.bytes.len(),
-        Some(at) => at + 1,
-        None => 0,
-    };
-    let part = Part {
-        bytes: &page.bytes[..whole],
-        first_line: page.first_line,
-    };
-    let html = render_after(part, after, &visit.reading());
-    let shown = LogView {
-        html: ::pages::Html::default(),
-        first_line: page.first_line,
-        last_line: page.last_line,
-        lines: page.lines,
-        page: page.number,
-        pages: page.pages,
-        size: String::new(),
-        bytes: page.size,
-        grows: None,
-    };
-    let mut response = Html(html.as_str().to_owned()).into_response();
-    let range = encoded(&shown.range(&visit.language()));
-    if let Ok(range) = HeaderValue::try_from(range) {
-        response.headers_mut().insert("x-log-range", range);
-    }
-    Ok(response)
 }
 
 /// The log as it is, as text that no browser takes for anything else.

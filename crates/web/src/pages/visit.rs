@@ -41,6 +41,8 @@ pub(super) struct Visit {
     /// What the cookie of the session holds.
     pub(super) session: Option<String>,
     pub(super) is_get: bool,
+    /// Whether the browser wants a stream of events, and after which one it lost an earlier one.
+    pub(super) stream: Option<Option<u64>>,
     /// Zone that was set, also by the script.
     pub(super) zone: String,
     language: Language,
@@ -79,6 +81,7 @@ impl FromRequest<App> for Visit {
             user_agent: header_text(headers, header::USER_AGENT),
             session,
             is_get: matches!(parts.method, Method::GET | Method::HEAD),
+            stream: stream(headers),
             zone: cookies::get(headers, cookies::ZONE).unwrap_or_default(),
             language: language(headers),
             theme: cookies::get(headers, cookies::THEME)
@@ -112,6 +115,13 @@ impl FromRequest<App> for Visit {
         }
         Ok(visit)
     }
+}
+
+/// Reads what a browser says that follows something.
+fn stream(headers: &HeaderMap) -> Option<Option<u64>> {
+    let accepted = header_text(headers, header::ACCEPT)?;
+    let last = || headers.get("last-event-id")?.to_str().ok()?.parse().ok();
+    accepted.starts_with("text/event-stream").then(last)
 }
 
 impl Visit {

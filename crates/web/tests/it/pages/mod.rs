@@ -6,6 +6,7 @@ mod compressed;
 mod editor;
 mod environments;
 mod forms;
+mod growing_log;
 mod hooks;
 mod inbound;
 mod japanese;
