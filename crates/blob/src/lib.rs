@@ -17,7 +17,7 @@ mod watch;
 pub use artifacts::{Artifacts, Staged, Upload};
 pub use error::Error;
 pub use reader::Reader;
-pub use traces::{Append, Finished, Traces};
+pub use traces::{Append, Change, Traces};
 pub use watch::{Progress, Watch};
 
 /// Everything that is kept in files, below one folder.

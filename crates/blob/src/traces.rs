@@ -1,7 +1,6 @@
 //! Traces: what a job prints, growing at its end.
 
 use std::fs::{File, OpenOptions};
-use std::io::Read;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -37,13 +36,15 @@ pub enum Append {
     },
 }
 
-/// A trace that is complete.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Finished {
-    /// Size in bytes.
-    pub size: u64,
-    /// CRC-32 (the one of zip and Ethernet) of all bytes.
-    pub crc32: u32,
+/// What is to become of a trace, decided while nobody else changes it ([`Traces::change`]).
+#[derive(Clone, Debug, Default)]
+pub struct Change<T> {
+    /// Bytes to add at its end.
+    pub bytes: Bytes,
+    /// Whether nothing more comes: the trace is made durable.
+    pub complete: bool,
+    /// What the caller is told.
+    pub told: T,
 }
 
 /// All traces of this server. Cheap to clone.
@@ -110,6 +111,54 @@ impl Traces {
         .await
     }
 
+    /// Adds to the end of a trace what `decide` says when it is told the trace's size, so that it has at most `limit`
+    /// bytes, and makes it durable if it is complete.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`]; then a part of the bytes may be stored.
+    pub async fn change<T: Send + 'static>(
+        &self,
+        job: JobId,
+        limit: u64,
+        decide: impl FnOnce(u64) -> Change<T> + Send + 'static,
+    ) -> Result<(Append, T), Error> {
+        let traces = self.clone();
+        blocking(move || {
+            let _guard = traces.lock(job);
+            let path = traces.path(job);
+            let mut open = open_if_there(&path)?;
+            let size = open.as_ref().map_or(0, |(_, size)| *size);
+            let Change { bytes, complete, told } = decide(size);
+            let grown = size + bytes.len() as u64;
+            let fits = grown <= limit;
+            if fits && !bytes.is_empty() {
+                let (file, _) = match open.take() {
+                    Some(open) => open,
+                    None => open_to_write(&path)?,
+                };
+                file.write_all_at(&bytes, size).map_err(Error::io("write", &path))?;
+                open = Some((file, grown));
+            }
+            let size = if fits { grown } else { size };
+            if let Some((file, _)) = open.filter(|_| complete) {
+                file.sync_all().map_err(Error::io("sync", &path))?;
+                files::sync_parent(&path)?;
+            }
+            if complete || (fits && !bytes.is_empty()) {
+                let finished = complete;
+                traces.watches.tell(job, Progress { size, finished });
+            }
+            let append = if fits {
+                Append::Appended { size }
+            } else {
+                Append::TooLarge { size }
+            };
+            Ok((append, told))
+        })
+        .await
+    }
+
     /// Returns the size in bytes; `None` when the job has no trace.
     ///
     /// # Errors
@@ -144,25 +193,6 @@ impl Traces {
             };
             let total = files::length(&file, &path)?;
             Ok(Some(Reader::new(file, path, total, range)))
-        })
-        .await
-    }
-
-    /// Makes a complete trace durable and returns its checksum; `None` when the job has no trace.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Io`].
-    pub async fn finish(&self, job: JobId) -> Result<Option<Finished>, Error> {
-        let traces = self.clone();
-        blocking(move || {
-            let finished = {
-                let _guard = traces.lock(job);
-                finish(&traces.path(job))?
-            };
-            let size = finished.map_or(0, |finished| finished.size);
-            traces.watches.tell(job, Progress { size, finished: true });
-            Ok(finished)
         })
         .await
     }
@@ -226,27 +256,14 @@ fn open_to_write(path: &Path) -> Result<(File, u64), Error> {
     Ok((file, size))
 }
 
-fn finish(path: &Path) -> Result<Option<Finished>, Error> {
-    let Some(mut file) = files::open(path)? else {
-        return Ok(None);
-    };
-    file.sync_all().map_err(Error::io("sync", path))?;
-    files::sync_parent(path)?;
-    let mut hasher = crc32fast::Hasher::new();
-    let mut buffer = vec![0; 64 << 10];
-    let mut size = 0;
-    loop {
-        match file.read(&mut buffer).map_err(Error::io("read", path))? {
-            0 => {
-                return Ok(Some(Finished {
-                    size,
-                    crc32: hasher.finalize(),
-                }));
-            }
-            length => {
-                hasher.update(&buffer[..length]);
-                size += length as u64;
-            }
+/// Opens a trace to add to it, if it has begun.
+fn open_if_there(path: &Path) -> Result<Option<(File, u64)>, Error> {
+    match OpenOptions::new().write(true).open(path) {
+        Ok(file) => {
+            let size = files::length(&file, path)?;
+            Ok(Some((file, size)))
         }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::io("open", path)(error)),
     }
 }

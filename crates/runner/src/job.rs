@@ -18,9 +18,10 @@ mod steps;
 mod uploads;
 mod variables;
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::client::Client;
 use crate::config::Config;
@@ -33,6 +34,8 @@ pub(crate) struct Site {
     pub(crate) config: Config,
     pub(crate) prepared: Prepared,
     warned: AtomicBool,
+    /// Temporary folders that were left clean by the last job there.
+    swept: Mutex<HashSet<PathBuf>>,
 }
 
 /// What was settled at start.
@@ -72,12 +75,27 @@ pub(crate) struct Place {
 }
 
 impl Site {
-    pub(crate) const fn new(config: Config, prepared: Prepared) -> Site {
+    pub(crate) fn new(config: Config, prepared: Prepared) -> Site {
         Site {
             config,
             prepared,
             warned: AtomicBool::new(false),
+            swept: Mutex::default(),
         }
+    }
+
+    /// Notes that a job's temporary folders are clean, and nobody is left who could change that.
+    fn note_swept(&self, temporary: &Path) {
+        self.swept().insert(temporary.to_owned());
+    }
+
+    /// Whether they are; they are in use from now on.
+    fn take_swept(&self, temporary: &Path) -> bool {
+        self.swept().remove(temporary)
+    }
+
+    fn swept(&self) -> MutexGuard<'_, HashSet<PathBuf>> {
+        self.swept.lock().expect("nothing panics while holding it")
     }
 
     /// Says once that jobs are less protected than they should be.

@@ -106,9 +106,15 @@ async fn update(State(app): State<App>, Id(id): Id, headers: HeaderMap, params: 
         )
             .into_response());
     };
-    Ok(match report::report(&app, JobId(id), &token, report).await? {
+    let log = update.tripline_log.map(|log| report::LastWords {
+        start: log.start,
+        bytes: log.text.into(),
+    });
+    Ok(match report::report(&app, JobId(id), &token, report, log).await? {
         report::Answer::Noted(status) => with_status(axum::Json("200").into_response(), status),
         report::Answer::Forbidden(status) => forbidden(status),
+        // What the protocol says where the log that came in is not the one that was sent: send it again.
+        report::Answer::Incomplete(status) => with_status(StatusCode::PRECONDITION_FAILED.into_response(), status),
         report::Answer::Conflict(status) => {
             let body = axum::Json(json!({"message": "409 Conflict"}));
             with_status((StatusCode::CONFLICT, body).into_response(), status)

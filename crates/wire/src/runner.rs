@@ -22,7 +22,7 @@ pub use resources::{
     Artifact, ArtifactsFile, Cache, Credential, Dependency, DockerOptions, ExecutorOptions, Image, KubernetesOptions,
     Port,
 };
-pub use state::{ArtifactParameters, JobState, TraceOutput, UpdateJob};
+pub use state::{ArtifactParameters, JobState, LastWords, TraceOutput, UpdateJob};
 pub use trace::{ContentRange, StoredRange};
 
 /// Header with the runner's token; the body repeats it.

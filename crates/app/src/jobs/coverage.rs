@@ -2,7 +2,7 @@
 
 use compile::regex::Pattern;
 use model::Job;
-use store::ops;
+use store::{StoreError, Tx, ops};
 
 use crate::App;
 use crate::error::{Error, Result};
@@ -10,18 +10,23 @@ use crate::error::{Error, Result};
 /// The end of a log in which coverage is looked for, in bytes: reports stand at the end.
 const LOOKED_AT: u64 = 8 << 20;
 
-/// Finds the coverage in percent in a job's log; `None` when it does not ask for any or there is none.
+/// Returns a job's `coverage` expression.
+///
+/// # Errors
+///
+/// What the database said.
+pub fn expression(tx: &mut dyn Tx, job: &Job) -> Result<Option<String>, StoreError> {
+    let definition = ops::definitions::get(tx, job.definition_id)?;
+    Ok(definition.and_then(|definition| definition.coverage.clone()))
+}
+
+/// Finds the coverage in percent in a job's log; `None` when there is none.
 ///
 /// # Errors
 ///
 /// Only what is wrong with the server.
-pub async fn find(app: &App, job: &Job) -> Result<Option<f64>> {
-    let id = job.definition_id;
-    let definition = app.store.read(move |tx| ops::definitions::get(tx, id)).await?;
-    let Some(expression) = definition.and_then(|definition| definition.coverage.clone()) else {
-        return Ok(None);
-    };
-    let Ok(expression) = Pattern::new(&expression, "") else {
+pub async fn find(app: &App, job: &Job, expression: &str) -> Result<Option<f64>> {
+    let Ok(expression) = Pattern::new(expression, "") else {
         return Ok(None);
     };
     let size = app

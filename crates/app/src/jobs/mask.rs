@@ -5,7 +5,7 @@
 //! Bytes at the end of a chunk that may be the beginning of a secret are held back until the next
 //! chunk decides; if the server loses them, the runner is asked for them again.
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 /// What stands in for a secret, filled up with [`FILL`] to its length.
 const MASK: &[u8] = b"[MASKED]";
@@ -34,8 +34,10 @@ impl Masker {
         let mut secrets: Vec<Vec<u8>> = trimmed.map(|secret| secret.as_bytes().to_vec()).collect();
         secrets.sort_unstable();
         secrets.dedup();
+        // The simplest automaton: most logs are shorter than it takes to build a better one.
         let automaton = (!secrets.is_empty()).then(|| {
             AhoCorasick::builder()
+                .kind(Some(AhoCorasickKind::NoncontiguousNFA))
                 .match_kind(MatchKind::LeftmostLongest)
                 .build(&secrets)
                 .expect("the secrets of one job are far fewer bytes than an automaton can hold")

@@ -21,6 +21,17 @@ pub struct HandOut {
     pub claim: i32,
 }
 
+impl HandOut {
+    /// Returns the present hand-out of a job.
+    #[must_use]
+    pub const fn of(job: &Job) -> HandOut {
+        HandOut {
+            job: job.id,
+            claim: job.claim,
+        }
+    }
+}
+
 /// Returns the token of a job's present hand-out.
 #[must_use]
 pub fn make(keys: &Keys, hand_out: HandOut) -> String {

@@ -7,9 +7,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use blob::Append;
+use blob::{Append, Change};
 use bytes::Bytes;
-use model::{FailureReason, Job, JobId, Status};
+use model::{FailureReason, Job, JobId, PipelineId, Status};
 use tokio::sync::Mutex as AsyncMutex;
 
 use crate::App;
@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::jobs::finish::{Outcome, finish};
 use crate::jobs::mask::Masker;
 use crate::jobs::settle;
+use crate::jobs::token::HandOut;
 use crate::runners::{payload, report};
 
 /// Largest log in bytes (GitLab's default); a job that writes more fails.
@@ -34,6 +35,8 @@ pub struct Logs {
 /// One log: its secrets, and what is not decided yet.
 #[derive(Debug)]
 struct Log {
+    /// The job's pipeline, while all that is known here is that the job was handed out.
+    new_in: Mutex<Option<PipelineId>>,
     masker: Masker,
     /// Bytes at the end that may be the beginning of a secret. The lock also keeps appends in order.
     tail: AsyncMutex<Vec<u8>>,
@@ -66,10 +69,18 @@ impl Logs {
     /// Remembers the secrets of a job that is handed out.
     pub fn open<'a>(&self, job: &Job, secrets: impl IntoIterator<Item = &'a str>) {
         let log = Log {
+            new_in: Mutex::new(Some(job.pipeline_id)),
             masker: Masker::new(secrets),
             tail: AsyncMutex::default(),
         };
         self.insert(job, Arc::new(log));
+    }
+
+    /// Returns the pipeline of a job that this process handed out and whose runner has said nothing yet; once only.
+    pub(crate) fn first_word(&self, hand_out: HandOut) -> Option<PipelineId> {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let log = open.get(&(hand_out.job, hand_out.claim))?;
+        log.new_in.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     fn insert(&self, job: &Job, log: Arc<Log>) {
@@ -92,6 +103,7 @@ impl Logs {
         }
         let secrets = payload::secrets_of(app, job).await?;
         let log = Arc::new(Log {
+            new_in: Mutex::default(),
             masker: Masker::new(secrets.iter().map(String::as_str)),
             tail: AsyncMutex::default(),
         });
@@ -107,26 +119,25 @@ impl Logs {
     pub async fn close(&self, app: &App, job: &Job) -> Result<()> {
         let key = (job.id, job.claim);
         let log = self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
-        if let Some(log) = log {
-            let mut tail = log.tail.lock().await;
-            let mut rest = std::mem::take(&mut *tail);
-            if !rest.is_empty() {
+        let mut rest = match &log {
+            Some(log) => std::mem::take(&mut *log.tail.lock().await),
+            None => Vec::new(),
+        };
+        let complete = move |_| {
+            if let Some(log) = log {
                 _ = log.masker.mask(&mut rest, true);
-                let size = app
-                    .blobs
-                    .traces
-                    .size(job.id)
-                    .await
-                    .map_err(Error::internal)?
-                    .unwrap_or(0);
-                app.blobs
-                    .traces
-                    .append(job.id, size, rest.into(), u64::MAX)
-                    .await
-                    .map_err(Error::internal)?;
             }
-        }
-        app.blobs.traces.finish(job.id).await.map_err(Error::internal)?;
+            Change {
+                bytes: rest.into(),
+                complete: true,
+                told: (),
+            }
+        };
+        let traces = &app.blobs.traces;
+        traces
+            .change(job.id, u64::MAX, complete)
+            .await
+            .map_err(Error::internal)?;
         Ok(())
     }
 }
@@ -147,17 +158,28 @@ pub async fn append(app: &App, id: JobId, token: &str, start: u64, bytes: Bytes)
         match report::acknowledge(app, job.clone()).await? {
             report::Answer::Noted(status) => job.status = status,
             report::Answer::Forbidden(status) => return Ok(Appended::Forbidden(status)),
-            report::Answer::Conflict(status) => return Ok(Appended::Forbidden(Some(status))),
+            report::Answer::Conflict(status) | report::Answer::Incomplete(status) => {
+                return Ok(Appended::Forbidden(Some(status)));
+            }
         }
     } else {
         report::sign_of_life(app, &job).await?;
     }
+    add(app, job, start, bytes).await
+}
+
+/// Takes bytes of the log of a job that is with its runner.
+///
+/// # Errors
+///
+/// Only what is wrong with the server.
+pub(crate) async fn add(app: &App, job: Job, start: u64, bytes: Bytes) -> Result<Appended> {
     let log = app.logs.get(app, &job).await?;
-    match store(app, &log, &job, start, bytes).await? {
+    match store(app, log, &job, start, bytes).await? {
         Append::Appended { size } => Ok(Appended::Stored {
             size,
             status: job.status,
-            watched: app.blobs.traces.is_watched(id),
+            watched: app.blobs.traces.is_watched(job.id),
         }),
         Append::Gap { size } => Ok(Appended::Gap {
             size,
@@ -168,33 +190,39 @@ pub async fn append(app: &App, id: JobId, token: &str, start: u64, bytes: Bytes)
 }
 
 /// Masks and stores; sizes count the undecided bytes too, for the runner has sent them.
-async fn store(app: &App, log: &Log, job: &Job, start: u64, bytes: Bytes) -> Result<Append> {
-    let traces = &app.blobs.traces;
+async fn store(app: &App, log: Arc<Log>, job: &Job, start: u64, bytes: Bytes) -> Result<Append> {
     let mut tail = log.tail.lock().await;
-    let stored = traces.size(job.id).await.map_err(Error::internal)?.unwrap_or(0);
-    let size = stored + tail.len() as u64;
-    if start > size {
-        return Ok(Append::Gap { size });
-    }
-    let known = usize::try_from(size - start).unwrap_or(usize::MAX).min(bytes.len());
-    if known == bytes.len() {
-        return Ok(Append::Appended { size });
-    }
-    let mut open = tail.clone();
-    open.extend_from_slice(&bytes[known..]);
-    let undecided = {
-        let decided = log.masker.mask(&mut open, false);
-        open.split_off(decided)
+    let (known_log, mut open) = (Arc::clone(&log), tail.clone());
+    let decide = move |stored: u64| {
+        let size = stored + open.len() as u64;
+        let known = usize::try_from(size.saturating_sub(start)).unwrap_or(usize::MAX);
+        if start > size || known >= bytes.len() {
+            return Change {
+                bytes: Bytes::new(),
+                complete: false,
+                told: (open, start > size),
+            };
+        }
+        open.extend_from_slice(&bytes[known..]);
+        let decided = known_log.masker.mask(&mut open, false);
+        let undecided = open.split_off(decided);
+        Change {
+            bytes: open.into(),
+            complete: false,
+            told: (undecided, false),
+        }
     };
-    let appended = traces
-        .append(job.id, stored, open.into(), MAX_LOG_BYTES)
-        .await
-        .map_err(Error::internal)?;
+    let traces = &app.blobs.traces;
+    let changed = traces.change(job.id, MAX_LOG_BYTES, decide).await;
+    let (appended, (undecided, is_gap)) = changed.map_err(Error::internal)?;
     Ok(match appended {
         Append::Appended { size } => {
+            let size = size + undecided.len() as u64;
             *tail = undecided;
-            Append::Appended {
-                size: size + tail.len() as u64,
+            if is_gap {
+                Append::Gap { size }
+            } else {
+                Append::Appended { size }
             }
         }
         other => other,

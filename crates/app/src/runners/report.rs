@@ -1,14 +1,17 @@
 //! A runner reports what has become of its job (`PUT jobs/:id`, runner-protocol 4).
 
-use model::{FailureReason, Job, JobEvent, JobId, Status, Timestamp};
-use store::{Tx, ops};
+use bytes::Bytes;
+use model::{FailureReason, Job, JobEvent, JobId, PipelineId, Status, Timestamp};
+use store::{StoreError, Tx, ops};
 
 use crate::App;
 use crate::error::{Error, Result};
 use crate::jobs::finish::{Outcome, finish};
 use crate::jobs::locked::LockedPipeline;
+use crate::jobs::token::{self, HandOut};
 use crate::jobs::{coverage, settle};
 use crate::lookup;
+use crate::runners::logs;
 
 /// Signs of life are written at most this often: microseconds.
 const TOUCH_EVERY: i64 = 60_000_000;
@@ -50,6 +53,17 @@ pub enum Answer {
     Forbidden(Option<Status>),
     /// `pending` for a job that has begun.
     Conflict(Status),
+    /// The log lacks bytes before the last ones: the job goes on until it is complete.
+    Incomplete(Status),
+}
+
+/// The end of a log that comes with the report of the job's end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastWords {
+    /// Where it begins.
+    pub start: u64,
+    /// Its bytes.
+    pub bytes: Bytes,
 }
 
 /// Whether a job is with the runner that has its token: running, being canceled, or handed out and not acknowledged.
@@ -63,8 +77,24 @@ pub const fn is_with_runner(job: &Job) -> bool {
 /// # Errors
 ///
 /// Only what is wrong with the server.
-pub async fn report(app: &App, id: JobId, token: &str, report: Report) -> Result<Answer> {
-    let Some(job) = find(app, id, token).await? else {
+pub async fn report(app: &App, id: JobId, token: &str, report: Report, log: Option<LastWords>) -> Result<Answer> {
+    if report == Report::Running
+        && let Some(hand_out) = token::read(&app.keys, token).filter(|hand_out| hand_out.job == id)
+        && let Some(pipeline) = app.logs.first_word(hand_out)
+    {
+        // Handed out by this very process: what the transaction looks at anyway need not be read before.
+        return start(app, hand_out, pipeline).await;
+    }
+    let is_end = matches!(report, Report::Over(_));
+    let (this, token) = (app.clone(), token.to_owned());
+    let found = app.store.read(move |tx| {
+        let Some(job) = lookup::job_of_token(&this, tx, &token)?.filter(|job| job.id == id) else {
+            return Ok(None);
+        };
+        let expression = if is_end { coverage::expression(tx, &job)? } else { None };
+        Ok::<_, StoreError>(Some((job, expression)))
+    });
+    let Some((job, expression)) = found.await? else {
         return Ok(Answer::Forbidden(None));
     };
     if !is_with_runner(&job) {
@@ -74,7 +104,16 @@ pub async fn report(app: &App, id: JobId, token: &str, report: Report) -> Result
         Report::Pending if job.status != Status::Pending => Ok(Answer::Conflict(job.status)),
         Report::Running if job.status == Status::Pending => acknowledge(app, job).await,
         Report::Pending | Report::Running => sign_of_life(app, &job).await.map(|()| Answer::Noted(job.status)),
-        Report::Over(outcome) => over(app, job, outcome).await,
+        Report::Over(outcome) => {
+            if let Some(LastWords { start, bytes }) = log {
+                match logs::add(app, job.clone(), start, bytes).await? {
+                    logs::Appended::Stored { .. } => {}
+                    logs::Appended::Gap { .. } => return Ok(Answer::Incomplete(job.status)),
+                    logs::Appended::Forbidden(status) => return Ok(Answer::Forbidden(status)),
+                }
+            }
+            over(app, job, outcome, expression).await
+        }
     }
 }
 
@@ -98,8 +137,12 @@ pub async fn find(app: &App, id: JobId, token: &str) -> Result<Option<Job>> {
 ///
 /// Only what is wrong with the server.
 pub async fn acknowledge(app: &App, job: Job) -> Result<Answer> {
+    start(app, HandOut::of(&job), job.pipeline_id).await
+}
+
+async fn start(app: &App, hand_out: HandOut, pipeline: PipelineId) -> Result<Answer> {
     let now = app.clock.now();
-    in_hand_out(app, &job, move |_, locked, index| run(locked, index, now)).await
+    in_hand_out(app, hand_out, pipeline, move |_, locked, index| run(locked, index, now)).await
 }
 
 fn run(locked: &mut LockedPipeline, index: usize, now: Timestamp) -> Result<()> {
@@ -123,11 +166,14 @@ pub async fn sign_of_life(app: &App, job: &Job) -> Result<()> {
     Ok(())
 }
 
-async fn over(app: &App, job: Job, outcome: Outcome) -> Result<Answer> {
+async fn over(app: &App, job: Job, outcome: Outcome, expression: Option<String>) -> Result<Answer> {
     app.logs.close(app, &job).await?;
-    let coverage = coverage::find(app, &job).await?;
+    let coverage = match expression {
+        Some(expression) => coverage::find(app, &job, &expression).await?,
+        None => None,
+    };
     let now = app.clock.now();
-    in_hand_out(app, &job, move |tx, locked, index| {
+    in_hand_out(app, HandOut::of(&job), job.pipeline_id, move |tx, locked, index| {
         run(locked, index, now)?;
         if coverage.is_some() {
             locked.edit(index, now, |job| job.coverage = coverage);
@@ -138,12 +184,12 @@ async fn over(app: &App, job: Job, outcome: Outcome) -> Result<Answer> {
 }
 
 /// Lets something happen to a job if it is still in this hand-out; answers with its status then.
-async fn in_hand_out<F>(app: &App, job: &Job, mut fact: F) -> Result<Answer>
+async fn in_hand_out<F>(app: &App, hand_out: HandOut, pipeline: PipelineId, mut fact: F) -> Result<Answer>
 where
     F: FnMut(&mut dyn Tx, &mut LockedPipeline, usize) -> Result<()> + Send + 'static,
 {
-    let (id, claim) = (job.id, job.claim);
-    let done = settle::change(app, job.pipeline_id, move |tx, locked| {
+    let HandOut { job: id, claim } = hand_out;
+    let done = settle::change(app, pipeline, move |tx, locked| {
         let is_this = |index: &usize| locked.jobs[*index].claim == claim;
         let Some(index) = locked.find(id).filter(is_this) else {
             return Ok(Answer::Forbidden(None));

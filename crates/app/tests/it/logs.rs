@@ -1,7 +1,7 @@
 //! Logs that come in (runner-protocol 3).
 
 use app::runners::logs::{Appended, MAX_LOG_BYTES, append};
-use app::runners::report::Answer;
+use app::runners::report::{self, Answer, LastWords, Report};
 use model::{FailureReason, Status};
 
 use crate::place::Place;
@@ -47,6 +47,36 @@ async fn bytes_are_taken_in_order_and_repeats_do_no_harm() {
         .await
         .unwrap();
     assert_eq!(log, b"one two ");
+    place.close().await;
+}
+
+#[tokio::test]
+async fn the_end_of_a_log_may_come_with_the_end_of_its_job() {
+    let place = Place::new("a: {script: x}\n").await;
+    let (player, _) = (place.player().await, place.pipeline().await);
+    let a = place.take(&player).await;
+    append(&place.app, a.job.id, &a.token, 0, "one ".into()).await.unwrap();
+    let end = async |start, text: String| {
+        let log = LastWords {
+            start,
+            bytes: text.into(),
+        };
+        let success = Report::of_words("success", None, None).unwrap();
+        let ended = report::report(&place.app, a.job.id, &a.token, success, Some(log)).await;
+        ended.unwrap()
+    };
+    assert_eq!(
+        end(5, "gap".to_owned()).await,
+        Answer::Incomplete(Status::Running),
+        "the job goes on until its log is whole"
+    );
+    let words = format!("e two {} three", a.token);
+    assert_eq!(end(2, words.clone()).await, Answer::Noted(Status::Success));
+    assert_eq!(end(2, words.clone()).await, Answer::Forbidden(Some(Status::Success)));
+    let log = place.app.blobs.traces.read(a.job.id, 0..1000).await.unwrap().unwrap();
+    let log = String::from_utf8(log.read_all().await.unwrap()).unwrap();
+    assert!(log.starts_with("one two [MASKED]x") && log.ends_with(" three"), "{log}");
+    assert_eq!(log.len(), 2 + words.len());
     place.close().await;
 }
 

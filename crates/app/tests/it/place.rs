@@ -307,7 +307,7 @@ impl Place {
     pub(crate) async fn report(&self, payload: &Payload, state: &str) -> Answer {
         let reason = (state == "failed").then_some("script_failure");
         let report = Report::of_words(state, reason, reason.map(|_| 1)).unwrap();
-        report::report(&self.app, payload.job.id, &payload.token, report)
+        report::report(&self.app, payload.job.id, &payload.token, report, None)
             .await
             .unwrap()
     }

@@ -1,6 +1,6 @@
 //! Appending, reading, following.
 
-use blob::{Append, Finished, Progress, Traces};
+use blob::{Append, Change, Progress, Traces};
 use bytes::Bytes;
 use model::JobId;
 
@@ -72,22 +72,34 @@ async fn ranges_are_cut_to_what_is_there() {
     }
 }
 
+/// Adds bytes at the end and returns what became of them and the size before.
+async fn add(traces: &Traces, bytes: &'static [u8], complete: bool) -> (Append, u64) {
+    let decide = move |size| Change {
+        bytes: Bytes::from_static(bytes),
+        complete,
+        told: size,
+    };
+    traces.change(JOB, 10, decide).await.unwrap()
+}
+
 #[tokio::test]
-async fn a_finished_trace_has_a_checksum_and_an_erased_one_is_gone() {
+async fn what_is_added_goes_to_the_end_as_far_as_it_fits() {
     let folder = Folder::new();
     let traces = Traces::new(&folder.0).unwrap();
-    assert_eq!(traces.finish(JOB).await.unwrap(), None);
-    traces
-        .append(JOB, 0, Bytes::from_static(b"123456789"), LIMIT)
-        .await
-        .unwrap();
-    assert_eq!(
-        traces.finish(JOB).await.unwrap(),
-        Some(Finished {
-            size: 9,
-            crc32: 0xcbf4_3926
-        })
-    );
+    assert_eq!(add(&traces, b"", true).await, (Append::Appended { size: 0 }, 0));
+    assert_eq!(folder.files(), 0, "nothing was added, so there is no trace");
+    assert_eq!(add(&traces, b"12345", false).await, (Append::Appended { size: 5 }, 0));
+    assert_eq!(add(&traces, b"678901", false).await, (Append::TooLarge { size: 5 }, 5));
+    assert_eq!(add(&traces, b"67890", true).await, (Append::Appended { size: 10 }, 5));
+    let all = traces.read(JOB, 0..100).await.unwrap().unwrap().read_all().await;
+    assert_eq!(all.unwrap(), b"1234567890");
+}
+
+#[tokio::test]
+async fn an_erased_trace_is_gone() {
+    let folder = Folder::new();
+    let traces = Traces::new(&folder.0).unwrap();
+    add(&traces, b"123456789", true).await;
     assert!(traces.erase(JOB).await.unwrap());
     assert!(!traces.erase(JOB).await.unwrap());
     assert_eq!(traces.size(JOB).await.unwrap(), None);
@@ -117,7 +129,7 @@ async fn followers_are_woken_and_counted() {
         .append(JobId(1), 0, Bytes::from_static(b"other"), LIMIT)
         .await
         .unwrap();
-    traces.finish(JOB).await.unwrap();
+    add(&traces, b"", true).await;
     let seen = follower.await.unwrap();
     assert_eq!(
         seen.last(),

@@ -1,5 +1,7 @@
 //! The variables of a job, from the server and from this machine, and what of them must stay secret.
 
+use std::collections::HashSet;
+
 use wire::runner::{Job, Variable};
 
 use super::Place;
@@ -59,22 +61,10 @@ pub(super) fn lookup(variables: &[Variable], name: &str) -> String {
 
 /// Returns everything that must not appear in the log.
 pub(super) fn secrets(job: &Job, variables: &[Variable]) -> Vec<String> {
-    let masked = |key: &str| {
-        job.variables
-            .iter()
-            .any(|variable| variable.key == key && variable.masked)
-    };
-    let mut secrets: Vec<String> = variables
-        .iter()
-        .filter(|v| masked(&v.key))
-        .map(|v| v.value.clone())
-        .collect();
-    secrets.extend(
-        job.variables
-            .iter()
-            .filter(|variable| variable.masked)
-            .map(|variable| variable.value.clone()),
-    );
+    let sent = job.variables.iter().filter(|variable| variable.masked);
+    let masked: HashSet<&str> = sent.clone().map(|variable| variable.key.as_str()).collect();
+    let expanded = variables.iter().filter(|v| masked.contains(v.key.as_str()));
+    let mut secrets: Vec<String> = expanded.chain(sent).map(|v| v.value.clone()).collect();
     secrets.extend(job.dependencies.iter().map(|dependency| dependency.token.clone()));
     secrets.extend(job.credentials.iter().map(|credential| credential.password.clone()));
     secrets.push(job.token.clone());

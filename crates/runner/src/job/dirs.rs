@@ -98,8 +98,9 @@ impl Dirs {
         self.variables().join(name)
     }
 
-    /// Makes all folders: the project's stays as it is unless `fresh`, the temporary ones are new.
-    pub(super) fn prepare(&self, fresh: bool) -> io::Result<()> {
+    /// Makes all folders: the project's stays as it is unless `fresh`, the temporary ones are new. `swept`: they were
+    /// [swept](Dirs::clean) after the last job of this slot, and nobody has run there since.
+    pub(super) fn prepare(&self, fresh: bool, swept: bool) -> io::Result<()> {
         DirBuilder::new()
             .recursive(true)
             .mode(0o711)
@@ -107,7 +108,9 @@ impl Dirs {
         if fresh || self.belongs_to_another(&self.project)? {
             remove(&self.project)?;
         }
-        if !self.is_swept()? {
+        // Somebody may have cleared the builds folder meanwhile.
+        let are_there = || self.temporary_folders().iter().all(|folder| folder.is_dir());
+        if !(swept && are_there()) {
             remove(&self.temporary)?;
             self.make_temporary()?;
         }
@@ -125,21 +128,32 @@ impl Dirs {
     }
 
     /// Removes everything temporary. The folders themselves stay for the next job of this project and slot, if the
-    /// job left them as they were: making them is a good part of what a short job costs.
-    pub(super) fn clean(&self) -> io::Result<()> {
-        let stay = self.temporary_folders();
-        let is_left = |path: &PathBuf| !stay.contains(path);
-        for path in entries(&self.temporary)
-            .filter(is_left)
-            .chain(stay.iter().flat_map(|folder| entries(folder)))
-        {
+    /// job left them as they were: making them is a good part of what a short job costs. Says whether they stay.
+    pub(super) fn clean(&self) -> io::Result<bool> {
+        let own = self.own_folders();
+        let folders = self.temporary_folders();
+        for path in entries(&self.temporary).filter(|path| !folders.contains(path)) {
             remove(&path)?;
         }
-        if self.is_swept()? {
-            Ok(())
-        } else {
-            remove(&self.temporary)
+        for folder in &folders {
+            let is_own = own.contains(folder);
+            let (mode, owner) = if is_own {
+                (0o700, self.owner())
+            } else {
+                (0o711, nix::unistd::geteuid().as_raw())
+            };
+            let found = fs::symlink_metadata(folder);
+            let is_as_made =
+                found.is_ok_and(|found| found.is_dir() && found.mode() & 0o7777 == mode && found.uid() == owner);
+            if !is_as_made {
+                remove(&self.temporary)?;
+                return Ok(false);
+            }
+            for path in entries(folder) {
+                remove(&path)?;
+            }
         }
+        Ok(true)
     }
 
     /// Removes everything, the project's folder too: what lives on of this job may write to no folder of the next one.
@@ -158,34 +172,6 @@ impl Dirs {
             self.make_own(&folder)?;
         }
         Ok(())
-    }
-
-    /// Whether all temporary folders are there, as they were made, with nothing in them.
-    fn is_swept(&self) -> io::Result<bool> {
-        let own = self.own_folders();
-        for folder in self.temporary_folders() {
-            let is_own = own.contains(&folder);
-            let Ok(found) = fs::symlink_metadata(&folder) else {
-                return Ok(false);
-            };
-            let mode = if is_own { 0o700 } else { 0o711 };
-            let is_as_made = found.is_dir()
-                && found.mode() & 0o7777 == mode
-                && (found.uid()
-                    == if is_own {
-                        self.owner()
-                    } else {
-                        nix::unistd::geteuid().as_raw()
-                    });
-            if !is_as_made || fs::read_dir(&folder)?.next().is_some() {
-                return Ok(false);
-            }
-        }
-        // And nothing beside them.
-        let count = fs::read_dir(&self.temporary)?
-            .take(self.temporary_folders().len() + 1)
-            .count();
-        Ok(count == self.temporary_folders().len())
     }
 
     fn temporary_folders(&self) -> [PathBuf; 5] {
@@ -266,6 +252,33 @@ pub(super) fn repository_path(address: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn temporary_folders_stay_while_they_are_as_made() {
+        let builds = std::env::temp_dir().join(format!("tripline-dirs-{}", std::process::id()));
+        let dirs = Dirs {
+            project: builds.join("a/b"),
+            temporary: builds.join("a/b.tmp"),
+            builds: builds.clone(),
+            account: None,
+        };
+        dirs.prepare(false, false).unwrap();
+        dirs.write(&dirs.temporary.join("step_script"), b"x").unwrap();
+        fs::create_dir_all(dirs.home().join(".cache/deep")).unwrap();
+        assert!(dirs.clean().unwrap());
+        assert_eq!(entries(&dirs.home()).count() + entries(&dirs.tmp()).count(), 0);
+        assert_eq!(entries(&dirs.temporary).count(), 5);
+
+        fs::remove_dir_all(&builds).unwrap();
+        dirs.prepare(false, true).unwrap();
+        assert!(dirs.out().is_dir(), "somebody had cleared the builds folder");
+
+        fs::remove_dir(dirs.tmp()).unwrap();
+        std::os::unix::fs::symlink("/", dirs.tmp()).unwrap();
+        assert!(!dirs.clean().unwrap());
+        assert!(!dirs.temporary.exists(), "what the job has changed is made anew");
+        fs::remove_dir_all(builds).unwrap();
+    }
 
     #[test]
     fn only_harmless_addresses_name_folders() {

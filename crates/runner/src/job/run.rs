@@ -4,6 +4,7 @@
 //! the checkout runs meanwhile. The end is reported by a task of its own, so that the slot can
 //! take the next job.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::{Notify, oneshot, watch};
@@ -61,6 +62,7 @@ pub(crate) async fn run(
         id: job.id,
         token: job.token.clone(),
         debug,
+        log_in_update: job.features.tripline_log_in_update,
     };
     let (verdict, watched) = watch::channel(Verdict::Run);
     let (accepted, acceptance) = oneshot::channel();
@@ -102,9 +104,19 @@ pub(crate) async fn run(
     let outcome = conclude(&job, &log, &result);
     log.close();
     let _ = ended.send(outcome);
-    let removed = tokio::task::spawn_blocking(move || if healthy { dirs.clean() } else { dirs.abandon() }).await;
-    if let Ok(Err(error)) = removed {
-        tracing::warn!(%error, "cannot remove the temporary files of a job");
+    let temporary = dirs.temporary.clone();
+    let sweep = move || {
+        if healthy {
+            dirs.clean()
+        } else {
+            dirs.abandon().map(|()| false)
+        }
+    };
+    match tokio::task::spawn_blocking(sweep).await {
+        // Under a keeper that could not end everything somebody may be left.
+        Ok(Ok(true)) if healthy => place.site.note_swept(&temporary),
+        Ok(Err(error)) => tracing::warn!(%error, "cannot remove the temporary files of a job"),
+        _ => {}
     }
     (reporter, healthy)
 }
@@ -201,17 +213,18 @@ async fn prepare(context: &Context<'_>, shell: &mut Shell<'_>, watch: &mut Watch
         context.dirs.clone(),
         matches!(context.settings.strategy, Strategy::Clone | Strategy::Empty),
     );
-    let files: Vec<_> = context
+    let mut files: Vec<(PathBuf, String)> = context
         .variables
         .iter()
         .filter(|variable| variable.file)
-        .cloned()
+        .map(|variable| (context.dirs.file_variable(&variable.key), variable.value.clone()))
         .collect();
+    files.extend(steps::files(context));
+    let swept = context.place.site.take_swept(&context.dirs.temporary);
     let made = tokio::task::spawn_blocking(move || {
-        dirs.prepare(fresh)?;
-        files
-            .iter()
-            .try_for_each(|file| dirs.write(&dirs.file_variable(&file.key), file.value.as_bytes()))
+        dirs.prepare(fresh, swept)?;
+        let write = |(path, content): &(PathBuf, String)| dirs.write(path, content.as_bytes());
+        files.iter().try_for_each(write)
     });
     match watch.guard(made).await? {
         Ok(Ok(())) => {}

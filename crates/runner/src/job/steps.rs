@@ -1,11 +1,35 @@
 //! The stages that run what the job's author wrote.
 
+use std::path::PathBuf;
+
+use wire::runner::Step;
+
 use super::context::Context;
 use super::outcome::in_words;
 use super::stage::{Failure, Program, Shell, Watch};
 use crate::trace::Source;
 
-/// Runs the job's own scripts.
+/// Returns the files of the job's own scripts, to be written with everything else that is prepared.
+pub(super) fn files(context: &Context<'_>) -> Vec<(PathBuf, String)> {
+    let steps = context.job.steps.iter().filter(|step| step.name != "after_script");
+    let file = |step: &Step| {
+        // What is wrong with a step is told when its turn comes.
+        let text = context.step(&step.script).ok()?;
+        Some((context.dirs.temporary.join(stage_of(step)), text))
+    };
+    steps.filter_map(file).collect()
+}
+
+/// Returns the name of the stage that runs a step, which names its file too.
+fn stage_of(step: &Step) -> String {
+    if step.name == "script" {
+        "step_script".to_owned()
+    } else {
+        format!("step_{}", step.name)
+    }
+}
+
+/// Runs the job's own scripts, whose [files](files) are there.
 pub(super) async fn script_steps(
     context: &Context<'_>,
     shell: &mut Shell<'_>,
@@ -20,14 +44,11 @@ pub(super) async fn script_steps(
         ));
     }
     for step in context.job.steps.iter().filter(|step| step.name != "after_script") {
-        let stage = if step.name == "script" {
-            "step_script".to_owned()
-        } else {
-            format!("step_{}", step.name)
-        };
+        let stage = stage_of(step);
         shell.open(&stage, &format!("Executing \"{stage}\" stage of the job script"));
-        let text = context.step(&step.script)?;
-        let file = context.write_script(&stage, &text).await?;
+        // Its file is there unless this fails.
+        context.step(&step.script).map(drop)?;
+        let file = context.dirs.temporary.join(&stage).to_string_lossy().into_owned();
         let program = Program {
             argv: context.shell_command(&file),
             env: context.environment("running"),

@@ -3,6 +3,8 @@
 //! Expansion is that of the public runner (Go's `os.Expand`): one pass, unknown names are
 //! empty, `$$` is a dollar sign.
 
+use std::collections::HashMap;
+
 use wire::runner::Variable;
 
 /// Variables of one job; of several with one name the last wins.
@@ -35,11 +37,11 @@ impl Variables {
 
     /// Returns the winning entries, values expanded, those of type file still with their content.
     pub(super) fn expanded(&self, file_path: impl Fn(&str) -> String) -> Vec<Variable> {
-        let winners = self.list.iter().enumerate().filter(|(at, variable)| {
-            let later = &self.list[at + 1..];
-            !later.iter().any(|other| other.key == variable.key)
-        });
-        let lookup = |name: &str| match self.find(name) {
+        // A job has a hundred of them and more: looking through the list for each would be felt.
+        let last: HashMap<&str, usize> = (0..).zip(&self.list).map(|(at, v)| (v.key.as_str(), at)).collect();
+        let all = self.list.iter().enumerate();
+        let winners = all.filter(|(at, variable)| last.get(variable.key.as_str()) == Some(at));
+        let lookup = |name: &str| match last.get(name).map(|at| &self.list[*at]) {
             Some(variable) if variable.file => file_path(name),
             Some(variable) => variable.value.clone(),
             None => String::new(),

@@ -31,6 +31,8 @@ struct Inner {
     full: bool,
     closed: bool,
     urgent: bool,
+    /// The uploader knows that there is something to send.
+    told: bool,
 }
 
 /// What the uploader sees.
@@ -69,6 +71,7 @@ impl TraceLog {
             full: false,
             closed: false,
             urgent: false,
+            told: false,
         };
         TraceLog {
             inner: Mutex::new(inner),
@@ -78,8 +81,17 @@ impl TraceLog {
 
     /// Appends what somebody wrote.
     pub(crate) fn write(&self, source: Source, bytes: &[u8]) {
-        self.lock().write(source, bytes);
-        self.news.notify_one();
+        let mut inner = self.lock();
+        let (size, was_urgent) = (inner.spool.size(), inner.urgent);
+        inner.write(source, bytes);
+        // Waking the uploader for each line would cost more than the line.
+        let has_grown = inner.spool.size() > size;
+        let is_news = (has_grown && !inner.told) || inner.urgent != was_urgent;
+        inner.told |= has_grown;
+        drop(inner);
+        if is_news {
+            self.news.notify_one();
+        }
     }
 
     /// Appends a line of the runner.
@@ -114,6 +126,7 @@ impl TraceLog {
     pub(super) fn read(&self, offset: u64, most: usize) -> std::io::Result<Vec<u8>> {
         let mut inner = self.lock();
         inner.urgent = false;
+        inner.told = false;
         inner.spool.read(offset, most)
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, sleep_until};
-use wire::runner::{JobState, TraceOutput, UpdateJob};
+use wire::runner::{JobState, LastWords, TraceOutput, UpdateJob};
 
 use super::log::TraceLog;
 use crate::client::{Client, JobReply};
@@ -37,6 +37,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(2);
 
 /// Bytes of one patch.
 const PATCH_SIZE: usize = 1 << 20;
+
+/// Bytes at the end of a log that are sent with the job's end, where the server takes them: mostly that is all of it.
+const LAST_WORDS: u64 = 64 << 10;
 
 /// Pause after a failed call while the job is ending.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
@@ -76,6 +79,8 @@ pub(crate) struct JobHandle {
     pub(crate) token: String,
     /// The job prints secrets by itself (`CI_DEBUG_TRACE`).
     pub(crate) debug: bool,
+    /// Whether the server takes the end of the log with the end of the job.
+    pub(crate) log_in_update: bool,
 }
 
 /// How a job ended.
@@ -176,7 +181,10 @@ impl Uploader {
 
     /// Sends the rest of the log and how the job ended; returns when the server has taken it or never will.
     pub(crate) async fn finish(&mut self, outcome: &Outcome) {
-        self.rest_of_log().await;
+        let mut last_words = self.last_words();
+        if last_words.is_none() {
+            self.rest_of_log().await;
+        }
         let mut tries = 0;
         let mut pause = RETRY_PAUSE;
         loop {
@@ -194,6 +202,7 @@ impl Uploader {
             update.checksum = Some(checksum);
             update.failure_reason.clone_from(&outcome.failure_reason);
             update.exit_code = Some(i64::from(outcome.exit_code)).filter(|code| *code != 0);
+            update.tripline_log.clone_from(&last_words);
             match self.job.client.update_job(self.job.id, update).await {
                 Ok(reply) => match reply.status {
                     _ if verdict(&reply) == Verdict::Abort => return,
@@ -203,6 +212,7 @@ impl Uploader {
                         sleep(reply.interval.unwrap_or(INTERVAL)).await;
                         self.sent = 0;
                         self.lost = false;
+                        last_words = None;
                         self.rest_of_log().await;
                     }
                     _ => tries += 1,
@@ -221,6 +231,19 @@ impl Uploader {
                 pause = (pause * 2).min(LONGEST_RETRY_PAUSE);
             }
         }
+    }
+
+    /// Returns what of the log was not sent yet, if that is little and the server takes it with the job's end.
+    fn last_words(&self) -> Option<LastWords> {
+        let rest = self.log.progress().size.checked_sub(self.sent)?;
+        if !self.job.log_in_update || self.lost || !(1..=LAST_WORDS).contains(&rest) {
+            return None;
+        }
+        let bytes = self.log.read(self.sent, PATCH_SIZE).ok()?;
+        // A piece of a log may begin in the middle of a character.
+        let text = String::from_utf8(bytes).ok()?;
+        let start = self.sent;
+        Some(LastWords { start, text })
     }
 
     async fn rest_of_log(&mut self) {

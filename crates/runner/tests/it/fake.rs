@@ -365,6 +365,12 @@ async fn update(State(world): State<Arc<World>>, UrlPath(id): UrlPath<i64>, body
     };
     let answer = answers.pop_front();
     let accepted = answer.as_ref().is_none_or(|(status, _)| *status == 200);
+    if let Some(log) = update.tripline_log.as_ref().filter(|_| accepted) {
+        let trace = state.traces.entry(id).or_default();
+        assert!(log.start <= trace.len() as u64, "a gap before the last words");
+        trace.truncate(usize::try_from(log.start).unwrap());
+        trace.extend_from_slice(log.text.as_bytes());
+    }
     if accepted || update.state == "running" {
         state.updates.push((id, update));
     }

@@ -153,3 +153,30 @@ async fn a_token_is_verified_by_the_server() {
     // This server knows no such call: anything but 403 counts as valid.
     assert_eq!(runner::Runner::verify(&config).await, Ok(true));
 }
+
+/// A job of a server that takes the end of the log with the end of the job.
+fn short(script: &[&str]) -> wire::runner::Job {
+    let mut job = job(script);
+    job.features.tripline_log_in_update = true;
+    job
+}
+
+#[tokio::test]
+async fn a_short_log_comes_with_the_end_of_its_job() {
+    let fake = Fake::start().await;
+    let id = fake.hand_out(short(&["true"]));
+    let ended = fake.ended(id).await;
+    ended.succeeded().says("Running with").says("Job succeeded");
+    let expected = (Some(crc32(ended.trace.as_bytes())), Some(ended.trace.len() as i64));
+    assert_eq!(last_output(&fake, id), expected);
+}
+
+#[tokio::test]
+async fn a_log_whose_end_was_not_taken_is_sent_again_in_pieces() {
+    let fake = Fake::start().await;
+    fake.script(|state| state.final_answers = [(503, vec![("Retry-After", "0")]), (412, vec![])].into());
+    let ended = fake.run(short(&["echo hello"])).await;
+    ended.succeeded().says("Running with").says("\nhello\n");
+    assert_eq!(ended.trace.matches("Running with").count(), 1);
+    assert!(fake.read(|state| state.patches.iter().any(|(range, _)| range.starts_with("0-"))));
+}

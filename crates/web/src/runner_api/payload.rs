@@ -277,5 +277,6 @@ fn features() -> wire::JobFeatures {
             .map(|reason| reason.as_str().to_owned())
             .collect(),
         tracing: None,
+        tripline_log_in_update: true,
     }
 }

@@ -259,6 +259,9 @@ pub struct JobFeatures {
     pub failure_reasons: Vec<String>,
     /// OpenTelemetry; `null` = off.
     pub tracing: Option<Value>,
+    /// Tripline's own: the end of the log may come with the end of the job.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub tripline_log_in_update: bool,
 }
 
 #[cfg(test)]

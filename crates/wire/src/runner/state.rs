@@ -33,6 +33,18 @@ pub struct UpdateJob {
     /// Checksum and size of the log.
     #[serde(deserialize_with = "lenient::object")]
     pub output: TraceOutput,
+    /// Tripline's own: with the end of the job the end of its log, where the job says that this is taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tripline_log: Option<LastWords>,
+}
+
+/// The end of a job's log.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastWords {
+    /// Where it begins, in bytes.
+    pub start: u64,
+    /// The bytes, which are text.
+    pub text: String,
 }
 
 impl UpdateJob {
