@@ -228,6 +228,7 @@ fn the_default_branch_need_not_exist() {
 #[test]
 fn a_ref_may_have_any_name_that_git_allows() {
     let fixture = Fixture::new();
+    fixture.commit("main", &[("a", "1")], "first");
     let head = fixture.repo.ref_target("refs/heads/main").unwrap().unwrap();
     for name in [
         "\"'><img/src=x/onerror=alert(1)><script>alert(1)</script>",

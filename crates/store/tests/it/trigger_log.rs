@@ -59,7 +59,10 @@ on_both! {
             for seconds in [1, 3, 2, 3] {
                 trigger_log::insert(tx, &entry(project, after(seconds)))?;
             }
-            assert_eq!(ids(tx, project, &LogFilter::default())?, [4, 2, 3, 1]);
+            assert_eq!(ids(tx, project, &LogFilter::default())?, [3, 3, 2, 1]);
+            let found = trigger_log::list(tx, project, &LogFilter::default(), Page::all())?;
+            let order: Vec<i64> = found.iter().map(|one| one.id.0 - found[3].id.0).collect();
+            assert_eq!(order, [3, 1, 2, 0], "of the same moment the one written down last");
             Ok::<_, store::StoreError>(())
         });
     }
