@@ -49,6 +49,7 @@ pub async fn transfer(app: &App, caller: &Caller, key: ProjectKey, to: Namespace
                 ..project
             };
             ops::projects::update(tx, &project)?;
+            ops::redirect_routes::moved(tx, project.id, &from, &project.full_path)?;
             let event = Event::new("project_transferred", "Changed namespace")
                 .with("change", "namespace")
                 .with("from", from)

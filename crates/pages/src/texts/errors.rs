@@ -19,14 +19,14 @@ impl Language {
     #[must_use]
     pub fn refusal(self, message: &str) -> String {
         let message = message.strip_prefix("400 Bad request - ").unwrap_or(message);
-        if let Some(said) = self.translated(WHOLE, message) {
-            return said;
-        }
         // Configurations say in front which file they mean.
         if let Some((file, rest)) = message.split_once("`: ")
             && file.starts_with('`')
             && let Some(said) = self.translated(WHOLE, rest)
         {
+            return said;
+        }
+        if let Some(said) = self.translated(WHOLE, message) {
             return said;
         }
         match message.split_once(' ') {

@@ -85,6 +85,32 @@ async fn something_new_takes_an_old_path_over() {
 }
 
 #[tokio::test]
+async fn a_project_is_found_where_it_was_before_it_went_to_a_group() {
+    let api = Api::start().await;
+    let group = api
+        .ada("POST /groups", json!({"name": "Team", "path": "team"}))
+        .await
+        .json(201);
+    let (app, ada) = (&api.server.app, api.server.ada.clone());
+    let ada = app::Caller::User(Box::new(app::UserCaller {
+        user: ada,
+        credential: app::Credential::Session,
+        address: None,
+    }));
+    let (key, to) = (
+        app::ProjectKey::Id(api.server.project.id),
+        model::NamespaceId(group["id"].as_i64().unwrap()),
+    );
+    app::projects::transfer(app, &ada, key, to).await.unwrap();
+    let answer = api.ada("GET /projects/ada%2Ftool", Value::Null).await;
+    assert!(
+        answer.status == 301 && answer.text.ends_with("/projects/1"),
+        "{}",
+        answer.shown()
+    );
+}
+
+#[tokio::test]
 async fn trigger_calls_follow_a_renamed_project() {
     let api = Api::start().await;
     let action = json!({"action": "create", "file_path": ".gitlab-ci.yml", "content": "a: {script: x}"});
