@@ -33,8 +33,10 @@ fn numbers(html: &str) -> Vec<u64> {
 #[tokio::test]
 async fn viewers_are_sent_each_line_once_from_their_place_on_until_the_end() {
     let site = Site::start().await;
-    site.configure("job: {script: x}", "one").await;
-    site.triggered("bot", json!({})).await;
+    let commits = format!("POST /projects/{}/repository/commits", site.server.project.id);
+    let action = json!({"action": "create", "file_path": ".gitlab-ci.yml", "content": "job: {script: x}"});
+    let commit = json!({"branch": "main", "commit_message": "ci", "actions": [action]});
+    site.api(&commits, commit).await;
     let ada = site.ada().await;
     let (job, token) = site.server.run_a_job().await;
     let print = async |start: usize, text: String| {
