@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ::pages::views::{Choice, Problems, SchedulePage, ScheduleRow, ScheduleVariableRow, SchedulesPage};
-use ::pages::{Notice, Tab};
+use ::pages::{Language, Notice, Tab};
 use app::access::{Ability, ProjectAccess};
 use app::schedules::{self, Change, New, NewVariable, Shown};
 use app::{Error, Rows, projects};
@@ -217,8 +217,8 @@ fn note(visit: &Visit, page: &mut SchedulePage, error: &Error) {
         match *field {
             "cron" => page.problems.add("cron", t.cron_problem()),
             "cron_timezone" => page.problems.add("cron_timezone", t.zone_unknown()),
-            "base" => page.problems.add("ref", texts.join(", ")),
-            other => page.problems.add(other, texts.join(", ")),
+            "base" => page.problems.add("ref", said(t, &texts)),
+            other => page.problems.add(other, said(t, &texts)),
         }
     }
     page.f.notices.push(Notice::Problem(t.look_at_fields().to_owned()));
@@ -337,4 +337,10 @@ async fn remove_variable(visit: Arc<Visit>) -> PageResult {
     let key = visit.text("key").to_owned();
     schedules::delete_variable(&visit.app, visit.caller.clone(), visit.project(), id, key).await?;
     Ok(visit.done(&edit_href(&visit, id), Done::VariableRemoved))
+}
+
+/// What is wrong with one field.
+fn said(t: Language, texts: &[String]) -> String {
+    let texts = texts.iter().map(|text| t.refusal(text));
+    texts.collect::<Vec<_>>().join(", ")
 }

@@ -168,6 +168,7 @@ pub(super) const OF_FIELDS: &[Said] = &[
 /// Names of fields, as people read them.
 pub(super) const FIELDS: &[Said] = &[
     ("name", "Name", "名前"),
+    ("project_namespace.name", "Name", "名前"),
     ("path", "Path", "パス"),
     ("description", "Description", "説明"),
     ("expires_at", "Expiry", "有効期限"),

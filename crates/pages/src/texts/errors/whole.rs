@@ -5,6 +5,11 @@ use super::Said;
 /// Whole messages.
 pub(super) const WHOLE: &[Said] = &[
     (
+        "name, path are missing, at least one parameter must be provided",
+        "A name or a path is needed.",
+        "名前またはパスを入力してください。",
+    ),
+    (
         "Reference not found",
         "There is no such branch or tag. Push it first, or choose another.",
         "そのブランチまたはタグはありません。先にプッシュするか、別のものを選んでください。",

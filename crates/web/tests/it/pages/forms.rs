@@ -238,7 +238,12 @@ async fn a_trigger_token_is_limited_shown_once_and_replaced() {
     let first = token_in(&page.html);
     let page = site.get(&ada, SETTINGS).await;
     page.has_not(&first);
-    for shown in ["main release/*", "TARGET DEPLOY_*", "203.0.113.0/24", "<dd>7</dd>"] {
+    for shown in [
+        "main release/*",
+        "TARGET DEPLOY_*",
+        "203.0.113.0/24",
+        "<dd><code>7</code></dd>",
+    ] {
         page.has(shown);
     }
     let page = site

@@ -23,7 +23,7 @@ async fn projects_and_groups_are_put_on_the_list_and_taken_off() {
         site.get(&ada, HERE).await.has(&format!("href=\"/{text}\">{text}</a>"));
     }
     for (target, text) in [
-        ("ada/other", "Target project is already"),
+        ("ada/other", "It is on the list already."),
         ("no/such", "There is no project or group with this path"),
         ("", "There is no project or group with this path"),
     ] {
