@@ -80,8 +80,8 @@ async fn what_is_wrong_with_a_schedule_stands_next_to_its_field() {
     for (name, value, text) in [
         ("cron", "61 * * * *", "This is not a cron line"),
         ("cron_timezone", "Nowhere/Else", "That time zone is not known."),
-        ("ref", "no-such", "Reference not found"),
-        ("description", " ", "can&#39;t be blank"),
+        ("ref", "no-such", "There is no such branch or tag"),
+        ("description", " ", "must not be empty"),
     ] {
         let wrong = form("Nightly", "0 3 * * *").with(name, value);
         let page = site.submit(&mut ada, NEW, LIST, wrong).await;
