@@ -217,8 +217,8 @@ fn note(visit: &Visit, page: &mut SchedulePage, error: &Error) {
         match *field {
             "cron" => page.problems.add("cron", t.cron_problem()),
             "cron_timezone" => page.problems.add("cron_timezone", t.zone_unknown()),
-            "base" => page.problems.add("ref", said(t, &texts)),
-            other => page.problems.add(other, said(t, &texts)),
+            "base" => page.problems.add("ref", said(t, texts)),
+            other => page.problems.add(other, said(t, texts)),
         }
     }
     page.f.notices.push(Notice::Problem(t.look_at_fields().to_owned()));
