@@ -29,7 +29,7 @@ fn stage_of(step: &Step) -> String {
     }
 }
 
-/// Runs the job's own scripts, whose [files](files) are there.
+/// Runs the job's own scripts, whose [files] are there.
 pub(super) async fn script_steps(
     context: &Context<'_>,
     shell: &mut Shell<'_>,
