@@ -29,8 +29,6 @@ mod gitlab_runner;
 #[cfg(feature = "conformance")]
 mod job_list;
 mod process;
-#[cfg(feature = "soak")]
-mod second_runner;
 mod services;
 #[cfg(feature = "soak")]
 mod soak;
@@ -99,11 +97,6 @@ const CHORES: &[Chore] = &[
         "holds a real GitLab Runner to what the embedded one is held to: `gitlab-runner PROGRAM [--slow]`",
         run_gitlab_runner,
     ),
-    (
-        "second-runner",
-        "a runner that others wrote, the crate `gitlab-runner`, works off a pipeline",
-        run_second_runner,
-    ),
 ];
 
 fn main() -> ExitCode {
@@ -149,16 +142,6 @@ fn run_soak(arguments: &[String]) -> Result<()> {
 #[cfg(feature = "soak")]
 fn run_gitlab_runner(arguments: &[String]) -> Result<()> {
     gitlab_runner::run(arguments)
-}
-
-#[cfg(feature = "soak")]
-fn run_second_runner(arguments: &[String]) -> Result<()> {
-    second_runner::run(arguments)
-}
-
-#[cfg(not(feature = "soak"))]
-fn run_second_runner(arguments: &[String]) -> Result<()> {
-    with_the_test_kit("second-runner", arguments)
 }
 
 #[cfg(not(feature = "soak"))]

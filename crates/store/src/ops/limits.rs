@@ -23,8 +23,6 @@ pub enum Limited {
     ProjectVariables(ProjectId),
     /// Variables of a group.
     GroupVariables(NamespaceId),
-    /// Pipelines of a project that began themselves.
-    SelfTriggers(ProjectId),
 }
 
 impl Limited {
@@ -37,7 +35,6 @@ impl Limited {
             Limited::ScheduleVariables(id) => (4, id.0),
             Limited::ProjectVariables(id) => (5, id.0),
             Limited::GroupVariables(id) => (6, id.0),
-            Limited::SelfTriggers(id) => (7, id.0),
         };
         (kind << 56) | (id & ((1 << 56) - 1))
     }
@@ -72,6 +69,6 @@ mod tests {
             Limited::Schedules(ProjectId(1)).key()
         );
         assert_ne!(Limited::Hooks(ProjectId(1)).key(), Limited::Hooks(ProjectId(2)).key());
-        assert!(Limited::SelfTriggers(ProjectId(i64::MAX)).key() > 0);
+        assert!(Limited::GroupVariables(NamespaceId(i64::MAX)).key() > 0);
     }
 }
